@@ -1,0 +1,187 @@
+/**
+ * One partition on one disk: segments of record batches, their indexes, the journal of marks, producer states.
+ *
+ * Two coordinates. An *offset* counts records and is what Kafka's users see. A *position* is what consensus counts:
+ * every record is one unit wide, and every mark (an entry of the quorum itself: an epoch's start, the voters, a move
+ * of the log start) is one unit wide too, but has no width in offsets. So
+ *
+ *     position = offset + number of marks before it
+ *
+ *     offsets        0   1   2       3   4           5
+ *     units       E  r   r   r   E   r   r   S   V   r        E epoch start, S log start, V voters, r record
+ *     positions   0  1   2   3   4   5   6   7   8   9
+ *
+ * and the offsets of users stay dense whatever the quorum does. Batches live in segments, marks in the journal beside them.
+ *
+ * Life of an append: `append`/`appendMark` take their place in the order at once, in memory; `write` hands all that waits
+ * to the files (one vectored write per segment); `sync` makes it durable. Nobody may read above what is written, which
+ * the high watermark guarantees.
+ *
+ * Any Faulted of a write or a sync is final: `fault` is set, every later mutation throws it again, nothing is retried
+ * (the kernel may have dropped the pages). Reads below the durable end still work.
+ */
+import type { Faulted } from '../base/errors.ts'
+
+export interface Log {
+  readonly folder: string
+  /** The first offset that is kept (low watermark). */
+  readonly start: number
+  /** Exclusive, of all that was appended. */
+  readonly end: number
+  readonly endPosition: number
+  /** Exclusive positions of what the files hold, and of what is durable. */
+  readonly writtenPosition: number
+  readonly durablePosition: number
+  /** Bytes of all segments. */
+  readonly sizeBytes: number
+  readonly lastEpoch: number
+  readonly fault: Faulted | null
+  readonly producers: ProducerStates
+
+  /**
+   * Appends one batch whose base offset (= `end`) and leader epoch are stamped already, and whose CRC was verified when it
+   * came in. The buffer must not change until `write` has returned. Updates the producer states.
+   */
+  append(batch: Buffer): void
+  /** Appends a mark; returns its position. An epoch-start mark opens `epoch`, which must be above `lastEpoch`. */
+  appendMark(mark: Mark, epoch: number): number
+  /** Writes what waits. @throws Faulted */
+  write(): void
+  /** Makes what is written durable and returns the durable end position. Calls overlap: the caller serialises. */
+  sync(): Promise<number>
+
+  /** Cuts everything at and above `position`, marks and batches; producer states and indexes follow. */
+  truncate(position: number): void
+  /**
+   * Raises `start` to `offset` (the decision is committed and its mark durable), and removes the segments, producer
+   * snapshots and journal entries that lie wholly below. Lower than `start`: nothing happens.
+   */
+  raiseStart(offset: number): Promise<void>
+
+  /**
+   * Whole batches from the one that contains `offset` (it may begin earlier), up to `boundOffset` (exclusive) and about
+   * `maxBytes`; at least one batch when `minOne` and there is one, however large it is. Empty at or above the bound.
+   * @throws Refused OFFSET_OUT_OF_RANGE below `start` or above `end`.
+   */
+  read(
+    offset: number,
+    limits: { boundOffset: number; maxBytes: number; minOne: boolean },
+  ): Promise<ReadBatches>
+  /** Bytes of batches between two offsets, from the indexes: exact at batch bounds, else rounded to one index interval. */
+  bytesBetween(offset: number, boundOffset: number): number
+
+  /** The first record below the bound whose timestamp is at least `timestamp`. null when there is none. */
+  offsetForTime(timestamp: number, boundOffset: number): Promise<RecordPlace | null>
+  /** The record with the largest timestamp below the bound. null when there is none. */
+  offsetOfMaxTimestamp(boundOffset: number): Promise<RecordPlace | null>
+
+  /** The epoch of the record at `offset`; -1 when it is below what the journal knows. */
+  epochOf(offset: number): number
+  /**
+   * The largest epoch not above `epoch` and the offset where it ended (KIP-320). `currentEpoch` is the leader's.
+   * { epoch: -1, endOffset: -1 } when `epoch` is above any known.
+   */
+  epochEnd(epoch: number): { epoch: number; endOffset: number }
+  /** For consensus: the epoch of the unit before `position` (0 when nothing is before it). */
+  epochBefore(position: number): number
+
+  /** The offset that belongs to an exclusive end position, and the other way round (marks at the offset included or not). */
+  offsetAt(position: number): number
+  /** Position of the record at `offset`, all marks at that offset lying before it. */
+  positionOf(offset: number): number
+  /** Marks in [fromPosition, toPosition), in order. */
+  marks(fromPosition: number, toPosition: number): readonly PlacedMark[]
+
+  /** What retention sees: segments from oldest to newest; the last one is being written. */
+  readonly segments: readonly SegmentSummary[]
+
+  /** Images (snapshots) of a state machine kept beside the log; see images.ts. */
+  readonly images: Images
+
+  /** Applies settings that may change while the log is open (roll by size and time, index interval, ...). */
+  configure(settings: LogSettings): void
+  /** Rolls the active segment when `segment.ms` has passed since its first append; called from the ticker. */
+  maybeRoll(): boolean
+  /** Writes, syncs, takes a producer snapshot, writes the clean marker, closes. */
+  close(): Promise<void>
+}
+
+/** An entry of the quorum itself. */
+export type Mark =
+  | { kind: 'epochStart'; leaderId: number }
+  | { kind: 'voters'; voters: readonly number[] }
+  | { kind: 'logStart'; offset: number }
+
+export interface PlacedMark {
+  readonly mark: Mark
+  readonly position: number
+  readonly offset: number
+  readonly epoch: number
+}
+
+export interface ReadBatches {
+  readonly batches: readonly Buffer[]
+  readonly bytes: number
+  /** The offset after the last batch; the asked offset when empty. */
+  readonly nextOffset: number
+}
+
+export interface RecordPlace {
+  readonly offset: number
+  readonly timestamp: number
+  readonly epoch: number
+}
+
+export interface SegmentSummary {
+  readonly baseOffset: number
+  readonly endOffset: number
+  readonly bytes: number
+  /** When the broker last appended to it, wall ms: the clock that retention trusts (never a client's timestamp). */
+  readonly lastAppendMs: number
+  readonly maxTimestamp: number
+}
+
+export interface LogSettings {
+  readonly segmentBytesMax: number
+  readonly segmentMs: number
+  readonly indexIntervalBytes: number
+  readonly indexBytesMax: number
+  readonly expandedBytesMax: number
+  readonly producerExpirationMs: number
+  readonly producersMax: number
+}
+
+/** Idempotence, per producer id: epoch and the last five batches. Reflects all that was appended, committed or not. */
+export interface ProducerStates {
+  /**
+   * What to do with a batch that carries a producer id: 'append', the place where the same batch already lies (answer
+   * it again, once it is committed), or the refusal (OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH).
+   */
+  check(
+    batch: Buffer,
+  ): 'append' | { baseOffset: number; lastOffset: number; timestamp: number } | RefusedProducer
+  readonly size: number
+  list(): readonly ProducerSummary[]
+}
+
+export interface RefusedProducer {
+  readonly refused: 'OUT_OF_ORDER_SEQUENCE_NUMBER' | 'INVALID_PRODUCER_EPOCH'
+  readonly detail: string
+}
+
+export interface ProducerSummary {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly lastSequence: number
+  readonly lastTimestamp: number
+  readonly coordinatorEpoch: number
+  readonly currentTransactionStart: number
+}
+
+/** The images of the state machine that lives on this log. */
+export interface Images {
+  /** Writes the state at `offset` (exclusive: all below is in it), durable when resolved; older images go afterwards. */
+  write(offset: number, epoch: number, image: Buffer): Promise<void>
+  /** The newest image that is whole, or null. A damaged one is passed over, kept aside and logged. */
+  newest(): { offset: number; epoch: number; image: Buffer } | null
+}

@@ -1,0 +1,72 @@
+/**
+ * One member of one quorum: the consensus core (src/raft), its log (src/log) and its vote, driven together. A quorum of
+ * one goes through exactly this path too.
+ *
+ * All members of a broker share one `ReplicaHost`: one ticker, one turn. `propose` and the core's other events stir a
+ * member; at the end of the turn the host drains every stirred member: one write per log, one sync per log for all that
+ * arrived meanwhile (group commit), messages batched per peer; what became durable goes back into the core as one more
+ * event, the high watermark rises, those who waited for it are called.
+ */
+import type { Faulted, Refused } from '../base/errors.ts'
+import type { Log } from '../log/log.ts'
+
+export interface Replica {
+  /** For logs and metrics: '<topic id>-<partition>'. */
+  readonly name: string
+  readonly log: Log
+  readonly role: 'follower' | 'candidate' | 'leader'
+  readonly epoch: number
+  /** -1 when unknown. */
+  readonly leaderId: number
+  readonly voters: readonly number[]
+  /**
+   * It leads and the start of its own epoch is committed: only then may it serve (R-08). Elected is not ready.
+   */
+  readonly isReady: boolean
+  /** Exclusive offset of what is committed. Never goes back. */
+  readonly highWatermark: number
+  /** Set when the disk failed this partition: it is offline until the broker restarts. */
+  readonly fault: Faulted | null
+
+  /**
+   * Takes the next place in the order for one batch: stamps base offset and epoch into `batch` (both outside its CRC) and
+   * appends it. Synchronous: when it returns, the order is fixed. The buffer belongs to the replica afterwards.
+   * @throws Refused NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, NOT_ENOUGH_REPLICAS (uncommitted bytes over their bound)
+   */
+  propose(batch: Buffer): Proposed
+  /**
+   * Calls back once: null when everything below `endOffset` is committed (and by the `epoch` it was proposed in), else
+   * the refusal (leadership lost: the outcome is open, REQUEST_TIMED_OUT or NOT_LEADER_OR_FOLLOWER; never a false success).
+   * Calls back at once when it is committed already.
+   */
+  onCommitted(endOffset: number, epoch: number, callback: (refused: Refused | null) => void): void
+  /**
+   * Decides that the log starts at `offset` (DeleteRecords, retention, images): a mark, committed, then files go.
+   * Resolves with the new start. @throws Refused OFFSET_OUT_OF_RANGE above the high watermark
+   */
+  raiseStart(offset: number): Promise<number>
+  /** Resolves when `isReady`; rejects Refused when that is hopeless (closed, faulted). */
+  whenReady(): Promise<void>
+  /** Called at most once per turn when the high watermark, the start, the role or the epoch has moved. Returns the unsubscriber. */
+  onAdvance(listener: (replica: Replica) => void): () => void
+  configure(settings: ReplicaSettings): void
+  close(): Promise<void>
+}
+
+export interface Proposed {
+  readonly baseOffset: number
+  /** Exclusive. */
+  readonly endOffset: number
+  readonly epoch: number
+}
+
+export interface ReplicaSettings {
+  /**
+   * 1 (our default): what counts as durable is synced. More: written counts, and a sync follows after so many records
+   * (Infinity: never by count). @source Kafka's flush.messages
+   */
+  readonly flushMessages: number
+  /** With flushMessages above 1: the longest time until a sync. Infinity: never by time. @source Kafka's flush.ms */
+  readonly flushMs: number
+  readonly uncommittedBytesMax: number
+}
