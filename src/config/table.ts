@@ -1,0 +1,259 @@
+/**
+ * The settings, one row each: Kafka's own dotted names; what Kafka has no name for starts with `lograft.`. The table is the
+ * only place that knows a default or a bound: parsing, checking, DescribeConfigs and the documentation come from it.
+ *
+ * Scope: 'broker' is read once at start; 'dynamic' may change while the broker runs (AlterConfigs on the broker).
+ * A row with `topic` is also the default of that topic setting (`log.segment.bytes` of `segment.bytes`).
+ */
+
+export type SettingType = 'boolean' | 'int' | 'long' | 'double' | 'string' | 'list'
+
+export interface Row<T> {
+  readonly type: SettingType
+  readonly default: T
+  /** Inclusive. */
+  readonly min?: number
+  readonly max?: number
+  /** The values allowed, for strings and lists. */
+  readonly oneOf?: readonly string[]
+  /** Of Kafka's values, those that are known and not served yet: refused, with this sentence. */
+  readonly refused?: { readonly [value: string]: string }
+  readonly scope: 'broker' | 'dynamic'
+  /** The name of the topic setting that this is the default of. */
+  readonly topic?: string
+  readonly doc: string
+}
+
+const maxInt = 2 ** 31 - 1
+/** Kafka's Long.MAX_VALUE, as near as a number comes: "no limit". */
+export const unlimited = Number.MAX_SAFE_INTEGER
+
+type Options<T> = Omit<Row<T>, 'type' | 'default' | 'doc' | 'scope'> & { scope?: 'broker' | 'dynamic' }
+
+function row<T>(type: SettingType, value: T, doc: string, options: Options<T> = {}): Row<T> {
+  return { type, default: value, doc, scope: 'broker', ...options }
+}
+const int = (value: number, doc: string, options: Options<number> = {}) =>
+  row('int', value, doc, { max: maxInt, ...options })
+const long = (value: number, doc: string, options: Options<number> = {}) => row('long', value, doc, options)
+const boolean = (value: boolean, doc: string, options: Options<boolean> = {}) =>
+  row('boolean', value, doc, options)
+const string = (value: string, doc: string, options: Options<string> = {}) =>
+  row('string', value, doc, options)
+
+const later = 'is not served yet; this broker keeps records by time and size (cleanup.policy=delete)'
+
+export const table = {
+  // -- topics: the default of a topic setting ------------------------------------------------------------------
+  'log.cleanup.policy': string('delete', 'How old records go. Only delete is served.', {
+    topic: 'cleanup.policy',
+    oneOf: ['delete'],
+    refused: { compact: later, 'compact,delete': later, 'delete,compact': later, snapshot: later },
+    scope: 'dynamic',
+  }),
+  'compression.type': string('producer', 'The codec of stored batches: as the producer sent them.', {
+    topic: 'compression.type',
+    oneOf: ['producer'],
+    refused: Object.fromEntries(
+      ['none', 'uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'].map((codec) => [
+        codec,
+        'would make the broker compress again; batches are stored as they came (compression.type=producer)',
+      ]),
+    ),
+    scope: 'dynamic',
+  }),
+  'log.flush.interval.messages': long(
+    1,
+    'Records between two syncs. 1 (the default here; Kafka never syncs by count): acks=all means on disk. More: an ' +
+      'acknowledgement means written, a sync follows after so many records.',
+    { topic: 'flush.messages', min: 1, scope: 'dynamic' },
+  ),
+  'log.flush.interval.ms': long(
+    unlimited,
+    'With flush.messages above 1: the longest time until a sync, ms.',
+    {
+      topic: 'flush.ms',
+      min: 0,
+      scope: 'dynamic',
+    },
+  ),
+  'log.index.interval.bytes': int(4096, 'Bytes of log between two entries of the offset index.', {
+    topic: 'index.interval.bytes',
+    min: 0,
+    scope: 'dynamic',
+  }),
+  'log.index.size.max.bytes': int(10_485_760, 'The size at which an index makes its segment roll.', {
+    topic: 'segment.index.bytes',
+    min: 4,
+    scope: 'dynamic',
+  }),
+  'message.max.bytes': int(1_048_588, 'The largest record batch, compressed as it is, in bytes.', {
+    topic: 'max.message.bytes',
+    min: 0,
+    scope: 'dynamic',
+  }),
+  'log.message.timestamp.type': string(
+    'CreateTime',
+    'Whose clock stamps a record: CreateTime or LogAppendTime.',
+    {
+      topic: 'message.timestamp.type',
+      oneOf: ['CreateTime', 'LogAppendTime'],
+      scope: 'dynamic',
+    },
+  ),
+  'log.message.timestamp.before.max.ms': long(
+    unlimited,
+    'How far behind the broker a timestamp may be, ms.',
+    {
+      topic: 'message.timestamp.before.max.ms',
+      min: 0,
+      scope: 'dynamic',
+    },
+  ),
+  'log.message.timestamp.after.max.ms': long(
+    3_600_000,
+    'How far ahead of the broker a timestamp may be, ms.',
+    {
+      topic: 'message.timestamp.after.max.ms',
+      min: 0,
+      scope: 'dynamic',
+    },
+  ),
+  'min.insync.replicas': int(1, 'Replicas that must be caught up for acks=all, on top of the majority.', {
+    topic: 'min.insync.replicas',
+    min: 1,
+    scope: 'dynamic',
+  }),
+  'log.retention.bytes': long(-1, 'Bytes that a partition keeps; -1 for no limit.', {
+    topic: 'retention.bytes',
+    min: -1,
+    scope: 'dynamic',
+  }),
+  'log.retention.ms': long(604_800_000, 'How long records are kept, ms; -1 for ever.', {
+    topic: 'retention.ms',
+    min: -1,
+    scope: 'dynamic',
+  }),
+  'log.segment.bytes': int(1_073_741_824, 'The size at which a segment rolls.', {
+    topic: 'segment.bytes',
+    min: 1024,
+    scope: 'dynamic',
+  }),
+  'log.roll.ms': long(604_800_000, 'The age at which a segment rolls, ms.', {
+    topic: 'segment.ms',
+    min: 1,
+    scope: 'dynamic',
+  }),
+
+  // -- topics: creation ----------------------------------------------------------------------------------------
+  'auto.create.topics.enable': boolean(true, 'Metadata that names a topic makes it.'),
+  'num.partitions': int(1, 'Partitions of a topic that does not say.', { min: 1 }),
+  'default.replication.factor': int(1, 'Replicas of a topic that does not say.', { min: 1, max: 32767 }),
+  'delete.topic.enable': boolean(true, 'Whether topics can be deleted.'),
+  'lograft.partitions.max': int(20_000, 'Partitions that this broker hosts at most.', { min: 1 }),
+
+  // -- the log --------------------------------------------------------------------------------------------------
+  'log.retention.check.interval.ms': long(300_000, 'How often retention looks, ms.', { min: 1 }),
+  'lograft.files.open.max': int(
+    0,
+    'Open files of all logs together; 0 takes half of what the system allows this process, at most 4096.',
+    { min: 0 },
+  ),
+  'lograft.syncs.in.flight.max': int(4, 'Logs that are synced at the same time.', { min: 1, max: 64 }),
+  'lograft.batch.expanded.bytes.max': int(
+    67_108_864,
+    'What a compressed batch may expand to where the broker must look inside, bytes.',
+    { min: 1024 },
+  ),
+  'lograft.uncommitted.bytes.max': int(67_108_864, 'Bytes that one partition may hold uncommitted.', {
+    min: 1024,
+  }),
+  'producer.id.expiration.ms': int(86_400_000, 'How long an idle producer is remembered, ms.', { min: 1 }),
+  'lograft.producers.max': int(100_000, 'Producers remembered for one partition.', { min: 1 }),
+  'lograft.image.changes.max': int(10_000, 'Changes of a replicated machine between two images.', { min: 1 }),
+  'lograft.image.bytes.max': int(4_194_304, 'Bytes of changes of a replicated machine between two images.', {
+    min: 1024,
+  }),
+
+  // -- groups ---------------------------------------------------------------------------------------------------
+  'offsets.topic.num.partitions': int(
+    4,
+    'Internal partitions over which groups are spread. Fixed at the first start.',
+    {
+      min: 1,
+      max: 1000,
+    },
+  ),
+  'group.initial.rebalance.delay.ms': int(3000, 'How long an empty group waits for more members, ms.', {
+    min: 0,
+  }),
+  'group.min.session.timeout.ms': int(6000, 'The shortest session that a member may ask for, ms.', {
+    min: 1,
+  }),
+  'group.max.session.timeout.ms': int(1_800_000, 'The longest session that a member may ask for, ms.', {
+    min: 1,
+  }),
+  'group.max.size': int(1000, 'Members of one group.', { min: 1 }),
+  'lograft.groups.max': int(100_000, 'Groups that this broker coordinates.', { min: 1 }),
+  'offsets.retention.minutes': int(
+    10_080,
+    'How long the offsets of a group without members are kept, minutes.',
+    { min: 1 },
+  ),
+  'offsets.retention.check.interval.ms': long(600_000, 'How often expired offsets are looked for, ms.', {
+    min: 1,
+  }),
+  'offset.metadata.max.bytes': int(4096, 'The longest text committed with an offset, bytes.', { min: 0 }),
+
+  // -- the listener ---------------------------------------------------------------------------------------------
+  'socket.request.max.bytes': int(104_857_600, 'The largest request, bytes.', { min: 1024 }),
+  'queued.max.requests': int(500, 'Requests under way at once, over all connections.', { min: 1 }),
+  'lograft.connection.requests.max': int(64, 'Pipelined requests under way for one connection.', { min: 1 }),
+  'lograft.requests.bytes.max': int(
+    268_435_456,
+    'Bytes of requests under way at once; beyond, sockets are not read.',
+    {
+      min: 1_048_576,
+    },
+  ),
+  'lograft.connection.outbound.bytes.max': int(
+    8_388_608,
+    'Bytes of answers that wait for one slow reader before its requests wait too.',
+    { min: 65_536 },
+  ),
+  'lograft.connection.stalled.ms': int(
+    60_000,
+    'How long a reader may take nothing before it is disconnected, ms.',
+    { min: 100 },
+  ),
+  'lograft.frame.timeout.ms': int(30_000, 'How long a begun request may take to arrive, ms.', { min: 100 }),
+  'max.connections': int(10_000, 'Connections at once.', { min: 1 }),
+  'max.connections.per.ip': int(10_000, 'Connections at once from one address.', { min: 1 }),
+  'connections.max.idle.ms': long(600_000, 'An idle connection is closed after, ms.', { min: 1 }),
+  'fetch.max.bytes': int(57_671_680, 'The largest answer to a fetch, bytes.', { min: 1024 }),
+  'lograft.fetches.parked.max': int(
+    20_000,
+    'Fetches that wait for records at once; beyond, they are answered empty.',
+    { min: 1 },
+  ),
+  'max.request.partition.size.limit': int(2000, 'Partitions in one request that lists them.', { min: 1 }),
+
+  // -- the quorum -----------------------------------------------------------------------------------------------
+  'lograft.tick.ms': int(50, 'The beat of elections, heartbeats and housekeeping, ms.', { min: 1 }),
+  'lograft.heartbeat.ms': int(150, 'How often a leader shows that it lives, ms.', { min: 1 }),
+  'lograft.election.timeout.ms': int(1500, 'Silence after which a leader is given up, ms.', { min: 10 }),
+  'controlled.shutdown.timeout.ms': int(
+    8000,
+    'How long a stopping broker waits for requests under way, ms.',
+    { min: 0 },
+  ),
+  'broker.rack': string('', 'The rack (zone) of this broker.'),
+} as const satisfies { readonly [name: string]: Row<unknown> }
+
+export type SettingName = keyof typeof table
+/** Widens a literal default to the type of its values. */
+export type SettingValue<N extends SettingName> = (typeof table)[N]['default'] extends boolean
+  ? boolean
+  : (typeof table)[N]['default'] extends number
+    ? number
+    : string
