@@ -77,10 +77,14 @@ export interface File {
 }
 
 export interface Net {
-  /** Listens; port 0 picks a free one. Rejects with Faulted('net') whose cause has `code` EADDRINUSE and so on. */
+  /**
+   * Listens; port 0 picks a free one. Rejects with Faulted('net') whose cause has `code` EADDRINUSE and so on.
+   * `onFault`: one connection could not be accepted (no descriptors left); the listener lives on.
+   */
   listen(
     options: { host: string; port: number },
     onConnection: (connection: Connection) => void,
+    onFault?: (fault: Faulted) => void,
   ): Promise<Listener>
   /** Connects, or rejects with Faulted('net') within `timeoutMs`. */
   connect(options: { host: string; port: number; timeoutMs: number }): Promise<Connection>
