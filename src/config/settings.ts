@@ -3,7 +3,14 @@
  * Pure: reading the file and the environment is the caller's part.
  */
 import { Refused } from '../base/errors.ts'
-import { type Row, type SettingName, type SettingValue, table, unlimited } from './table.ts'
+import {
+  type Row,
+  type SettingName,
+  type SettingValue,
+  table,
+  topicSettingDefaults,
+  unlimited,
+} from './table.ts'
 
 /** Where a value came from, strongest last. */
 export type Source = 'default' | 'file' | 'environment' | 'flag' | 'dynamic-default' | 'dynamic'
@@ -33,13 +40,22 @@ const aliases: { readonly [alias: string]: { readonly name: SettingName; readonl
 export class Settings {
   readonly #held = new Map<SettingName, Map<Source, Held>>()
 
-  /** @throws Refused INVALID_CONFIG, with a sentence that names the setting. */
+  /**
+   * A topic setting's name (`retention.ms`) sets the broker's default of it.
+   * @throws Refused INVALID_CONFIG, with a sentence that names the setting.
+   */
   set(name: string, text: string, source: Exclude<Source, 'default'>): void {
     const alias = aliases[name]
     if (alias !== undefined) {
       const count = Number(text.trim())
       if (!Number.isFinite(count)) throw invalid(name, `wants a number, not '${text}'`)
-      return this.set(alias.name, String(count < 0 ? -1 : count * alias.factor), source)
+      this.set(alias.name, String(count < 0 ? -1 : count * alias.factor), source)
+      return
+    }
+    const broker = topicSettingDefaults.get(name)
+    if (broker !== undefined && !isSettingName(name)) {
+      this.set(broker, text, source)
+      return
     }
     if (!isSettingName(name)) throw invalid(name, `is not a setting${suggestion(name)}`)
     const value = parse(name, table[name], text)

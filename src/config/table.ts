@@ -257,3 +257,10 @@ export type SettingValue<N extends SettingName> = (typeof table)[N]['default'] e
   : (typeof table)[N]['default'] extends number
     ? number
     : string
+
+/** Topic setting -> the broker setting that is its default: 'segment.bytes' -> 'log.segment.bytes'. */
+export const topicSettingDefaults: ReadonlyMap<string, SettingName> = new Map(
+  (Object.entries(table) as [SettingName, Row<unknown>][]).flatMap(([name, row]) =>
+    row.topic === undefined ? [] : [[row.topic, name] as const],
+  ),
+)

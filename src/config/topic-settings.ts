@@ -1,14 +1,14 @@
 /** The settings of a topic: its own configs over the broker's defaults. */
 import { Refused } from '../base/errors.ts'
 import { parse, type Settings } from './settings.ts'
-import { type Row, type SettingName, type SettingValue, table, unlimited } from './table.ts'
-
-/** Topic setting -> the broker setting that is its default: 'segment.bytes' -> 'log.segment.bytes'. */
-export const topicSettingDefaults: ReadonlyMap<string, SettingName> = new Map(
-  (Object.entries(table) as [SettingName, Row<unknown>][]).flatMap(([name, row]) =>
-    row.topic === undefined ? [] : [[row.topic, name] as const],
-  ),
-)
+import {
+  type Row,
+  type SettingName,
+  type SettingValue,
+  table,
+  topicSettingDefaults,
+  unlimited,
+} from './table.ts'
 
 /** In force for one topic. Sizes in bytes, times in ms; Infinity where Kafka says "no limit". */
 export interface TopicSettings {
