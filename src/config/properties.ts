@@ -15,7 +15,7 @@ export function parseProperties(text: string): Map<string, string> {
     }
     const split = /^((?:\\.|[^\\=:\s])+)\s*[=:\s]\s*(.*)$/s.exec(line)
     if (split === null) throw new Refused('INVALID_CONFIG', `line ${first}: '${line}' is not name=value`)
-    values.set(unescape(split[1] ?? ''), unescape(split[2] ?? '').trimEnd())
+    values.set(unescaped(split[1] ?? ''), unescaped(split[2] ?? '').trimEnd())
   }
   return values
 }
@@ -27,7 +27,7 @@ function endsInContinuation(line: string): boolean {
 
 const escapes: { readonly [letter: string]: string } = { n: '\n', t: '\t', r: '\r', f: '\f' }
 
-function unescape(text: string): string {
+function unescaped(text: string): string {
   return text.replace(/\\(u[0-9a-fA-F]{4}|.)/gs, (_, escaped: string) =>
     escaped.startsWith('u') && escaped.length === 5
       ? String.fromCharCode(Number.parseInt(escaped.slice(1), 16))

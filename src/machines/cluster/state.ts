@@ -7,7 +7,7 @@ export interface ClusterState {
   readonly brokers: Map<number, RegisteredBroker>
   readonly topics: Topics
   /** Dynamic settings of brokers: '' is the default of all, else the node id. */
-  readonly brokerConfigs: Map<string, Map<string, string>>
+  readonly brokerConfigs: Map<string, ReadonlyMap<string, string>>
   /** The first producer id that no block holds yet. */
   nextProducerId: number
 }
@@ -28,7 +28,7 @@ export interface Topic {
   /** By partition index: the brokers that hold it, the preferred leader first. */
   placements: readonly (readonly number[])[]
   /** What was set on the topic, as given (Kafka's names). */
-  readonly configs: Map<string, string>
+  configs: ReadonlyMap<string, string>
 }
 
 /** Topics by name and by id. */
