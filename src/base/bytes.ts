@@ -1,0 +1,511 @@
+/**
+ * Reading bytes that nobody vouches for, and writing bytes for the wire and the disk. Big-endian, Kafka's encodings.
+ *
+ * Strings and bytes come in two encodings: classic (a fixed length, int16 or int32, -1 for null) and compact (an unsigned
+ * varint that holds length + 1, 0 for null), which flexible versions use (KIP-482).
+ */
+import { assert } from './assert.ts'
+import { Faulted } from './errors.ts'
+
+/** Bytes that are not what they claim to be. The sentence names the field and the position in the frame. */
+export class Malformed extends Faulted {
+  override name = 'Malformed'
+  constructor(sentence: string) {
+    super('bytes', sentence)
+  }
+}
+
+/** Kafka's limit for a string in either encoding: what an int16 length can say. */
+export const stringSizeMax = 0x7fff
+
+const two32 = 0x1_0000_0000
+const nothing = Buffer.alloc(0)
+
+/**
+ * Walks over a Buffer. Every method takes the name of the field for the sentence of the `Malformed` that it throws when
+ * the bytes are short or wrong; names are constants, so a good read costs nothing for them.
+ *
+ * `bytes`, `records` and `take` answer slices of the frame: no copy, so whoever keeps one keeps the whole frame in memory.
+ */
+export class Reader {
+  private readonly view: DataView
+
+  /** @param position the first byte to read; @param end the byte after the last. */
+  constructor(
+    readonly buffer: Buffer,
+    public position = 0,
+    readonly end = buffer.length,
+  ) {
+    assert(position >= 0 && position <= end && end <= buffer.length, 'a Reader stays inside its Buffer')
+    this.view = new DataView(buffer.buffer, buffer.byteOffset, end)
+  }
+
+  get remaining(): number {
+    return this.end - this.position
+  }
+
+  /** Moves past `size` bytes and answers where they start. */
+  skip(size: number, field: string): number {
+    const at = this.position
+    if (size > this.end - at) this.failShort(size, field)
+    this.position = at + size
+    return at
+  }
+
+  /** A slice of the frame: no copy. */
+  take(size: number, field: string): Buffer {
+    const at = this.skip(size, field)
+    return size === 0 ? nothing : this.buffer.subarray(at, at + size)
+  }
+
+  /** @throws Malformed when bytes are left: what the sender meant with them is unknown, so is what came before. */
+  expectEnd(what: string): void {
+    if (this.position !== this.end) this.fail(`${this.remaining} bytes are left after`, what)
+  }
+
+  int8(field: string): number {
+    return this.view.getInt8(this.skip(1, field))
+  }
+
+  int16(field: string): number {
+    return this.view.getInt16(this.skip(2, field))
+  }
+
+  int32(field: string): number {
+    return this.view.getInt32(this.skip(4, field))
+  }
+
+  uint16(field: string): number {
+    return this.view.getUint16(this.skip(2, field))
+  }
+
+  uint32(field: string): number {
+    return this.view.getUint32(this.skip(4, field))
+  }
+
+  float64(field: string): number {
+    return this.view.getFloat64(this.skip(8, field))
+  }
+
+  /** As Kafka: any byte but 0 is true. */
+  bool(field: string): boolean {
+    return this.view.getInt8(this.skip(1, field)) !== 0
+  }
+
+  /** @throws Malformed when the number is not a safe integer: one that silently became another would be worse. */
+  int64(field: string): number {
+    const value = this.nearest64(field)
+    if (!Number.isSafeInteger(value)) this.fail('a number beyond 2^53 in', field)
+    return value
+  }
+
+  /** The nearest double: exact up to 2^53. */
+  nearest64(field: string): number {
+    const at = this.skip(8, field)
+    return this.view.getInt32(at) * two32 + this.view.getUint32(at + 4)
+  }
+
+  bigint64(field: string): bigint {
+    return this.view.getBigInt64(this.skip(8, field))
+  }
+
+  /** Canonical form, lower case: 8-4-4-4-12 hexadecimal digits. */
+  uuid(field: string): string {
+    const at = this.skip(16, field)
+    const hex = this.buffer.toString('hex', at, at + 16)
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  }
+
+  /** An unsigned varint of at most 32 bits. @throws Malformed when it is longer than five bytes or than 32 bits. */
+  uvarint(field: string): number {
+    let value = this.view.getUint8(this.skip(1, field))
+    if (value < 0x80) return value
+    value &= 0x7f
+    for (let shift = 7; shift < 28; shift += 7) {
+      const byte = this.view.getUint8(this.skip(1, field))
+      value |= (byte & 0x7f) << shift
+      if (byte < 0x80) return value
+    }
+    const last = this.view.getUint8(this.skip(1, field))
+    if (last > 0x0f) this.fail('a varint that is too long in', field)
+    return ((last << 28) | value) >>> 0
+  }
+
+  /** A zig-zag varint of 32 bits. */
+  varint(field: string): number {
+    const value = this.uvarint(field)
+    return (value >>> 1) ^ -(value & 1)
+  }
+
+  /** A zig-zag varint of 64 bits. @throws Malformed when it is longer than ten bytes, or not a safe integer. */
+  varlong(field: string): number {
+    let value = 0
+    let scale = 1
+    for (let count = 0; count < 10; count++) {
+      const byte = this.view.getUint8(this.skip(1, field))
+      value += (byte & 0x7f) * scale
+      scale *= 0x80
+      if (byte >= 0x80) continue
+      if (value > 2 * Number.MAX_SAFE_INTEGER) this.fail('a number beyond 2^53 in', field)
+      return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+    }
+    return this.fail('a varint that is too long in', field)
+  }
+
+  string(field: string): string {
+    return this.stringOf(this.int16(field), field)
+  }
+
+  nullableString(field: string): string | null {
+    const size = this.int16(field)
+    return size === -1 ? null : this.stringOf(size, field)
+  }
+
+  compactString(field: string): string {
+    return this.stringOf(this.uvarint(field) - 1, field)
+  }
+
+  compactNullableString(field: string): string | null {
+    const size = this.uvarint(field) - 1
+    return size === -1 ? null : this.stringOf(size, field)
+  }
+
+  bytes(field: string): Buffer {
+    return this.bytesOf(this.int32(field), field)
+  }
+
+  nullableBytes(field: string): Buffer | null {
+    const size = this.int32(field)
+    return size === -1 ? null : this.bytesOf(size, field)
+  }
+
+  compactBytes(field: string): Buffer {
+    return this.bytesOf(this.uvarint(field) - 1, field)
+  }
+
+  compactNullableBytes(field: string): Buffer | null {
+    const size = this.uvarint(field) - 1
+    return size === -1 ? null : this.bytesOf(size, field)
+  }
+
+  /**
+   * The number of elements of an array, -1 for null when `isNullable`.
+   * @param elementSizeMin what an element takes at least: a count that cannot fit into the rest of the frame is refused
+   * before anything is allocated for it.
+   */
+  count(elementSizeMin: number, isNullable: boolean, field: string): number {
+    return this.countOf(this.int32(field), elementSizeMin, isNullable, field)
+  }
+
+  compactCount(elementSizeMin: number, isNullable: boolean, field: string): number {
+    return this.countOf(this.uvarint(field) - 1, elementSizeMin, isNullable, field)
+  }
+
+  /** Skips a section of tagged fields of which none is known. */
+  skipTags(field: string): void {
+    for (let count = this.tagCount(field); count > 0; count--) {
+      this.uvarint(field)
+      this.skip(this.uvarint(field), field)
+    }
+  }
+
+  /** How many tagged fields follow. Each takes two bytes at least: its tag and its size. */
+  tagCount(field: string): number {
+    return this.countOf(this.uvarint(field), 2, false, field)
+  }
+
+  fail(what: string, field: string): never {
+    throw new Malformed(`${what} ${field} at byte ${this.position} of ${this.end}`)
+  }
+
+  private stringOf(size: number, field: string): string {
+    if (size < 0 || size > stringSizeMax) this.fail(`a string of ${size} bytes in`, field)
+    const at = this.skip(size, field)
+    // As Kafka: bytes that are not UTF-8 become U+FFFD rather than an error.
+    return this.buffer.toString('utf8', at, at + size)
+  }
+
+  private bytesOf(size: number, field: string): Buffer {
+    if (size < 0) this.fail(`${size} bytes in`, field)
+    return this.take(size, field)
+  }
+
+  private countOf(count: number, elementSizeMin: number, isNullable: boolean, field: string): number {
+    if (count < 0 && !(count === -1 && isNullable)) this.fail(`a count of ${count} in`, field)
+    if (count * elementSizeMin > this.end - this.position) {
+      this.fail(`a count of ${count}, more than the frame can hold, in`, field)
+    }
+    return count
+  }
+
+  private failShort(size: number, field: string): never {
+    return this.fail(`${size} bytes are needed where ${this.remaining} are left, for`, field)
+  }
+}
+
+/** Memory for small messages: one slab serves many. A Writer owns it while it writes and gives back what it left. */
+const slabSize = 64 * 1024
+const spareSizeMin = 1024
+let spare: Buffer | null = null
+
+/**
+ * Writes into memory that grows. `finish` answers what was written as a list of slices: large payloads are in the list as
+ * they came (`spliceBuffers`), never copied.
+ *
+ * The slices of a small message share their memory with other messages: whoever keeps one for long should copy it.
+ */
+export class Writer {
+  private buffer: Buffer
+  private view: DataView
+  /** Where the piece that is being written starts, and where the next byte goes. */
+  private start = 0
+  private position = 0
+  /** Pieces that are complete, and their bytes. */
+  private readonly pieces: Buffer[] = []
+  private piecesSize = 0
+
+  constructor() {
+    this.buffer = spare ?? Buffer.allocUnsafeSlow(slabSize)
+    spare = null
+    this.view = new DataView(this.buffer.buffer, this.buffer.byteOffset, this.buffer.length)
+  }
+
+  /** Bytes written so far. */
+  get size(): number {
+    return this.piecesSize + this.position - this.start
+  }
+
+  int8(value: number): void {
+    if ((value << 24) >> 24 !== value) this.refuse(value, 'int8')
+    this.view.setInt8(this.reserve(1), value)
+  }
+
+  int16(value: number): void {
+    if ((value << 16) >> 16 !== value) this.refuse(value, 'int16')
+    this.view.setInt16(this.reserve(2), value)
+  }
+
+  int32(value: number): void {
+    if ((value | 0) !== value) this.refuse(value, 'int32')
+    this.view.setInt32(this.reserve(4), value)
+  }
+
+  uint16(value: number): void {
+    if ((value & 0xffff) !== value) this.refuse(value, 'uint16')
+    this.view.setUint16(this.reserve(2), value)
+  }
+
+  uint32(value: number): void {
+    if (value >>> 0 !== value) this.refuse(value, 'uint32')
+    this.view.setUint32(this.reserve(4), value)
+  }
+
+  float64(value: number): void {
+    this.view.setFloat64(this.reserve(8), value)
+  }
+
+  bool(value: boolean): void {
+    this.view.setInt8(this.reserve(1), value ? 1 : 0)
+  }
+
+  int64(value: number): void {
+    if (!Number.isSafeInteger(value)) this.refuse(value, 'safe int64')
+    const at = this.reserve(8)
+    const high = Math.floor(value / two32)
+    this.view.setInt32(at, high)
+    this.view.setUint32(at + 4, value - high * two32)
+  }
+
+  /** The nearest int64: what lies beyond its bounds is written as the bound. */
+  nearest64(value: number): void {
+    if (Number.isSafeInteger(value)) {
+      this.int64(value)
+      return
+    }
+    if (!Number.isInteger(value)) this.refuse(value, 'integer')
+    const bounded = value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(Math.max(value, -(2 ** 63)))
+    this.view.setBigInt64(this.reserve(8), bounded)
+  }
+
+  bigint64(value: bigint): void {
+    if (BigInt.asIntN(64, value) !== value) this.refuse(value, 'int64')
+    this.view.setBigInt64(this.reserve(8), value)
+  }
+
+  uuid(value: string): void {
+    const hex = value.replaceAll('-', '')
+    const at = this.reserve(16)
+    if (this.buffer.write(hex, at, 16, 'hex') !== 16 || hex.length !== 32) this.refuse(value, 'uuid')
+  }
+
+  uvarint(value: number): void {
+    if (value >>> 0 !== value) this.refuse(value, 'uint32')
+    let rest = value
+    for (; rest >= 0x80; rest >>>= 7) this.view.setUint8(this.reserve(1), (rest & 0x7f) | 0x80)
+    this.view.setUint8(this.reserve(1), rest)
+  }
+
+  varint(value: number): void {
+    if ((value | 0) !== value) this.refuse(value, 'int32')
+    this.uvarint(((value << 1) ^ (value >> 31)) >>> 0)
+  }
+
+  varlong(value: number): void {
+    if (!Number.isSafeInteger(value)) this.refuse(value, 'safe int64')
+    let rest = value < 0 ? -2 * value - 1 : 2 * value
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80))
+      this.view.setUint8(this.reserve(1), (rest % 0x80) | 0x80)
+    this.view.setUint8(this.reserve(1), rest)
+  }
+
+  string(value: string): void {
+    const size = this.stringSize(value)
+    this.int16(size)
+    this.text(value, size)
+  }
+
+  nullableString(value: string | null): void {
+    if (value === null) this.int16(-1)
+    else this.string(value)
+  }
+
+  compactString(value: string): void {
+    const size = this.stringSize(value)
+    this.uvarint(size + 1)
+    this.text(value, size)
+  }
+
+  compactNullableString(value: string | null): void {
+    if (value === null) this.uvarint(0)
+    else this.compactString(value)
+  }
+
+  bytes(value: Buffer): void {
+    this.int32(value.length)
+    this.raw(value)
+  }
+
+  nullableBytes(value: Buffer | null): void {
+    if (value === null) this.int32(-1)
+    else this.bytes(value)
+  }
+
+  compactBytes(value: Buffer): void {
+    this.uvarint(value.length + 1)
+    this.raw(value)
+  }
+
+  compactNullableBytes(value: Buffer | null): void {
+    if (value === null) this.uvarint(0)
+    else this.compactBytes(value)
+  }
+
+  /** Copies `value` in, without a length. */
+  raw(value: Buffer): void {
+    value.copy(this.buffer, this.reserve(value.length))
+  }
+
+  /** Takes the buffers as they are, without a length and without a copy: they must not change until the bytes are sent. */
+  spliceBuffers(list: readonly Buffer[]): void {
+    this.closePiece()
+    for (const buffer of list) {
+      if (buffer.length === 0) continue
+      this.pieces.push(buffer)
+      this.piecesSize += buffer.length
+    }
+  }
+
+  /** Marks the start of something that is preceded by its size as an unsigned varint; `endSized` takes the mark. */
+  beginSized(): number {
+    this.reserve(1)
+    return this.size
+  }
+
+  /** Writes the size of what was written since `beginSized`; nothing may have been spliced in meanwhile. */
+  endSized(mark: number): void {
+    const size = this.size - mark
+    const from = this.position - size
+    assert(from > this.start, 'what is sized lies in one piece')
+    let extra = 0
+    for (let rest = size; rest >= 0x80; rest >>>= 7) extra++
+    if (extra > 0) {
+      this.reserve(extra)
+      this.buffer.copyWithin(from + extra, from, from + size)
+    }
+    const after = this.position
+    this.position = from - 1
+    this.uvarint(size)
+    this.position = after
+  }
+
+  /** Overwrites an int32 written earlier, such as the size that precedes a frame. */
+  patchInt32(at: number, value: number): void {
+    let from = at
+    for (const piece of this.pieces) {
+      if (from < piece.length) {
+        piece.writeInt32BE(value, from)
+        return
+      }
+      from -= piece.length
+    }
+    this.view.setInt32(this.start + from, value)
+  }
+
+  /** All that was written, in order. The Writer is spent. */
+  finish(): Buffer[] {
+    this.closePiece()
+    const isSlab = this.buffer.buffer.byteLength === slabSize
+    if (isSlab && this.buffer.length - this.start >= spareSizeMin) spare = this.buffer.subarray(this.start)
+    this.buffer = nothing
+    return this.pieces
+  }
+
+  /** All that was written as one Buffer, copied only when it is in several pieces. The Writer is spent. */
+  toBuffer(): Buffer {
+    const pieces = this.finish()
+    const [only] = pieces
+    return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
+  }
+
+  private stringSize(value: string): number {
+    const size = Buffer.byteLength(value)
+    assert(size <= stringSizeMax, 'a string takes at most 32767 bytes')
+    return size
+  }
+
+  private text(value: string, size: number): void {
+    const at = this.reserve(size)
+    this.buffer.write(value, at, size, 'utf8')
+  }
+
+  private closePiece(): void {
+    if (this.position === this.start) return
+    this.pieces.push(this.buffer.subarray(this.start, this.position))
+    this.piecesSize += this.position - this.start
+    this.start = this.position
+  }
+
+  /** Makes room for `size` bytes and answers where they go. */
+  private reserve(size: number): number {
+    const at = this.position
+    if (at + size > this.buffer.length) return this.grow(size)
+    this.position = at + size
+    return at
+  }
+
+  private grow(size: number): number {
+    const written = this.position - this.start
+    const larger = Buffer.allocUnsafeSlow(Math.max(slabSize, 2 * (written + size)))
+    this.buffer.copy(larger, 0, this.start, this.position)
+    this.buffer = larger
+    this.view = new DataView(larger.buffer, larger.byteOffset, larger.length)
+    this.start = 0
+    this.position = written + size
+    return written
+  }
+
+  private refuse(value: unknown, type: string): never {
+    assert(false, `${String(value)} is of type ${type}`)
+    throw new Error('unreachable')
+  }
+}
