@@ -8,6 +8,7 @@ import type { ClusterState } from '../machines/cluster/state.ts'
 import type { Controller } from './controller.ts'
 import type { Coordinators } from './coordinators.ts'
 import type { Partition } from './partition.ts'
+import type { ProducerIds } from './producer-ids.ts'
 import type { Purgatory } from './purgatory.ts'
 
 export interface Broker {
@@ -22,6 +23,8 @@ export interface Broker {
   readonly controller: Controller
   readonly coordinators: Coordinators
   readonly purgatory: Purgatory
+  /** Producer ids out of this broker's own block. */
+  readonly producerIds: ProducerIds
   /** The partition when this broker hosts it, else undefined (unknown, deleted, or elsewhere). */
   partition(topicId: string, index: number): Partition | undefined
   /** The address that clients are told for a broker. */

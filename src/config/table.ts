@@ -221,6 +221,11 @@ export const table = {
     'Bytes of answers that wait for one slow reader before its requests wait too.',
     { min: 65_536 },
   ),
+  'lograft.responses.bytes.max': int(
+    268_435_456,
+    'Bytes of answers that wait for slow readers at once; beyond, a fetch gets one batch at a time.',
+    { min: 1_048_576 },
+  ),
   'lograft.connection.stalled.ms': int(
     60_000,
     'How long a reader may take nothing before it is disconnected, ms.',

@@ -15,6 +15,11 @@ export interface Context {
   readonly connection: string
   /** Wall clock at arrival, ms. */
   readonly arrivedMs: number
+  /**
+   * How many bytes the answer may hold now, so that all that waits for slow readers stays within its bound. A fetch
+   * answers at least one batch whatever this says.
+   */
+  readonly responseBytesMax: number
 }
 
 /** Answer of a handler that sends nothing (acks=0). */
