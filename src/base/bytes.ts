@@ -277,35 +277,42 @@ export class Writer {
 
   int8(value: number): void {
     if ((value << 24) >> 24 !== value) this.refuse(value, 'int8')
-    this.view.setInt8(this.reserve(1), value)
+    const at = this.reserve(1)
+    this.view.setInt8(at, value)
   }
 
   int16(value: number): void {
     if ((value << 16) >> 16 !== value) this.refuse(value, 'int16')
-    this.view.setInt16(this.reserve(2), value)
+    const at = this.reserve(2)
+    this.view.setInt16(at, value)
   }
 
   int32(value: number): void {
     if ((value | 0) !== value) this.refuse(value, 'int32')
-    this.view.setInt32(this.reserve(4), value)
+    const at = this.reserve(4)
+    this.view.setInt32(at, value)
   }
 
   uint16(value: number): void {
     if ((value & 0xffff) !== value) this.refuse(value, 'uint16')
-    this.view.setUint16(this.reserve(2), value)
+    const at = this.reserve(2)
+    this.view.setUint16(at, value)
   }
 
   uint32(value: number): void {
     if (value >>> 0 !== value) this.refuse(value, 'uint32')
-    this.view.setUint32(this.reserve(4), value)
+    const at = this.reserve(4)
+    this.view.setUint32(at, value)
   }
 
   float64(value: number): void {
-    this.view.setFloat64(this.reserve(8), value)
+    const at = this.reserve(8)
+    this.view.setFloat64(at, value)
   }
 
   bool(value: boolean): void {
-    this.view.setInt8(this.reserve(1), value ? 1 : 0)
+    const at = this.reserve(1)
+    this.view.setInt8(at, value ? 1 : 0)
   }
 
   int64(value: number): void {
@@ -324,12 +331,14 @@ export class Writer {
     }
     if (!Number.isInteger(value)) this.refuse(value, 'integer')
     const bounded = value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(Math.max(value, -(2 ** 63)))
-    this.view.setBigInt64(this.reserve(8), bounded)
+    const at = this.reserve(8)
+    this.view.setBigInt64(at, bounded)
   }
 
   bigint64(value: bigint): void {
     if (BigInt.asIntN(64, value) !== value) this.refuse(value, 'int64')
-    this.view.setBigInt64(this.reserve(8), value)
+    const at = this.reserve(8)
+    this.view.setBigInt64(at, value)
   }
 
   uuid(value: string): void {
@@ -341,8 +350,8 @@ export class Writer {
   uvarint(value: number): void {
     if (value >>> 0 !== value) this.refuse(value, 'uint32')
     let rest = value
-    for (; rest >= 0x80; rest >>>= 7) this.view.setUint8(this.reserve(1), (rest & 0x7f) | 0x80)
-    this.view.setUint8(this.reserve(1), rest)
+    for (; rest >= 0x80; rest >>>= 7) this.byte((rest & 0x7f) | 0x80)
+    this.byte(rest)
   }
 
   varint(value: number): void {
@@ -353,9 +362,8 @@ export class Writer {
   varlong(value: number): void {
     if (!Number.isSafeInteger(value)) this.refuse(value, 'safe int64')
     let rest = value < 0 ? -2 * value - 1 : 2 * value
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80))
-      this.view.setUint8(this.reserve(1), (rest % 0x80) | 0x80)
-    this.view.setUint8(this.reserve(1), rest)
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.byte((rest % 0x80) | 0x80)
+    this.byte(rest)
   }
 
   string(value: string): void {
@@ -402,7 +410,8 @@ export class Writer {
 
   /** Copies `value` in, without a length. */
   raw(value: Buffer): void {
-    value.copy(this.buffer, this.reserve(value.length))
+    const at = this.reserve(value.length)
+    value.copy(this.buffer, at)
   }
 
   /** Takes the buffers as they are, without a length and without a copy: they must not change until the bytes are sent. */
@@ -465,6 +474,11 @@ export class Writer {
     const pieces = this.finish()
     const [only] = pieces
     return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
+  }
+
+  private byte(value: number): void {
+    const at = this.reserve(1)
+    this.view.setUint8(at, value)
   }
 
   private stringSize(value: string): number {
