@@ -64,9 +64,9 @@ export class Settings {
     this.#held.set(name, bySource)
   }
 
-  /** Forgets what one source said. */
-  unset(name: SettingName, source: Exclude<Source, 'default'>): void {
-    this.#held.get(name)?.delete(source)
+  /** Forgets everything that one source said. */
+  forget(source: Exclude<Source, 'default'>): void {
+    for (const bySource of this.#held.values()) bySource.delete(source)
   }
 
   get<N extends SettingName>(name: N): SettingValue<N> {

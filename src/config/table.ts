@@ -45,7 +45,7 @@ const later = 'is not served yet; this broker keeps records by time and size (cl
 
 export const table = {
   // -- topics: the default of a topic setting ------------------------------------------------------------------
-  'log.cleanup.policy': string('delete', 'How old records go. Only delete is served.', {
+  'log.cleanup.policy': row<string>('list', 'delete', 'How old records go. Only delete is served.', {
     topic: 'cleanup.policy',
     oneOf: ['delete'],
     refused: { compact: later, 'compact,delete': later, 'delete,compact': later, snapshot: later },

@@ -1,0 +1,102 @@
+/** CreateTopics: answers when every partition of a new topic has a leader that serves. */
+import { errorCode } from '../base/error-codes.ts'
+import { Refused } from '../base/errors.ts'
+import { zeroUuid } from '../base/uuid.ts'
+import { CreateTopics } from '../protocol/apis/create-topics.ts'
+import type { RequestOf, ResponseInput } from '../protocol/notation.ts'
+import { describeTopic } from './config-entries.ts'
+import { type Context, handler } from './handler.ts'
+import { noError, refusedAsError } from './refusals.ts'
+
+type Request = RequestOf<typeof CreateTopics>
+type Asked = Request['topics'][number]
+type Answer = ResponseInput<typeof CreateTopics>['topics'][number]
+
+export const createTopics = handler(CreateTopics, async (request, context) => {
+  const times = new Map<string, number>()
+  for (const { name } of request.topics) times.set(name, (times.get(name) ?? 0) + 1)
+  // A name that stands twice is refused once, for all its entries, as Kafka does.
+  const once = [...new Map(request.topics.map((topic) => [topic.name, topic])).values()]
+  const topics = once.map((asked) =>
+    refusedAsError(
+      () => create(asked, (times.get(asked.name) ?? 0) > 1, request.validateOnly, context),
+      (error): Answer => ({
+        ...error,
+        name: asked.name,
+        topicId: zeroUuid,
+        configs: null,
+        topicConfigErrorCode: error.errorCode === errorCode('INVALID_CONFIG') ? error.errorCode : 0,
+      }),
+    ),
+  )
+  return { topics: await Promise.all(topics) }
+})
+
+async function create(
+  asked: Asked,
+  isTwice: boolean,
+  validateOnly: boolean,
+  context: Context,
+): Promise<Answer> {
+  const { broker } = context
+  if (isTwice)
+    throw new Refused('INVALID_REQUEST', `topic '${asked.name}' is named more than once in this request`)
+  const hasAssignment = asked.assignments.length > 0
+  if (hasAssignment && (asked.numPartitions !== -1 || asked.replicationFactor !== -1)) {
+    throw new Refused(
+      'INVALID_REQUEST',
+      'with replicas assigned by hand, numPartitions and replicationFactor must be -1',
+    )
+  }
+  const created = await broker.controller.createTopic({
+    name: asked.name,
+    partitions: asked.numPartitions === -1 ? broker.settings.get('num.partitions') : asked.numPartitions,
+    replicationFactor:
+      asked.replicationFactor === -1
+        ? broker.settings.get('default.replication.factor')
+        : asked.replicationFactor,
+    assignment: hasAssignment ? assignmentOf(asked) : null,
+    configs: configsOf(asked),
+    validateOnly,
+  })
+  const entries = describeTopic(broker.settings, configsOf(asked), null)
+  return {
+    ...noError,
+    name: created.name,
+    topicId: validateOnly ? zeroUuid : created.id,
+    numPartitions: created.partitions,
+    replicationFactor: created.replicationFactor,
+    configs: entries.map(({ name, value, readOnly, configSource, isSensitive }) => ({
+      name,
+      value,
+      readOnly,
+      configSource,
+      isSensitive,
+    })),
+  }
+}
+
+function assignmentOf(asked: Asked): number[][] {
+  const assignment: number[][] = []
+  for (const { partitionIndex, brokerIds } of asked.assignments) assignment[partitionIndex] = brokerIds
+  const count = asked.assignments.length
+  for (let index = 0; index < count; index++) {
+    if (assignment[index] === undefined || assignment.length !== count) {
+      throw new Refused(
+        'INVALID_REPLICA_ASSIGNMENT',
+        `partitions must be numbered from 0 to ${count - 1}, each once`,
+      )
+    }
+  }
+  return assignment
+}
+
+function configsOf(asked: Asked): Map<string, string> {
+  const configs = new Map<string, string>()
+  for (const { name, value } of asked.configs) {
+    if (value === null) throw new Refused('INVALID_CONFIG', `setting '${name}' needs a value`)
+    if (configs.has(name)) throw new Refused('INVALID_CONFIG', `setting '${name}' is named twice`)
+    configs.set(name, value)
+  }
+  return configs
+}

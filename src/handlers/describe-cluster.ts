@@ -1,0 +1,35 @@
+/** DescribeCluster: the brokers, and who decides. */
+import { errorCode } from '../base/error-codes.ts'
+import { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
+import { clusterOperations, operationsOmitted } from './authorized-operations.ts'
+import { handler } from './handler.ts'
+import { brokersOf } from './metadata.ts'
+
+const endpointType = { brokers: 1, controllers: 2 } as const
+
+export const describeCluster = handler(DescribeCluster, (request, { broker }) => {
+  if (request.endpointType !== endpointType.brokers) {
+    // Controllers have no endpoints of their own for clients: any broker takes what is meant for them.
+    return {
+      errorCode: errorCode('MISMATCHED_ENDPOINT_TYPE'),
+      errorMessage: 'this is an endpoint of brokers: ask for endpoint type 1',
+      endpointType: endpointType.brokers,
+      clusterId: '',
+      brokers: [],
+    }
+  }
+  return {
+    errorCode: 0,
+    clusterId: broker.clusterId,
+    controllerId: broker.nodeId,
+    brokers: brokersOf(broker).map(({ nodeId, host, port, rack }) => ({
+      brokerId: nodeId,
+      host,
+      port,
+      rack,
+    })),
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
+      ? clusterOperations
+      : operationsOmitted,
+  }
+})

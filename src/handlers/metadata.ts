@@ -1,0 +1,132 @@
+/** Metadata: who leads what; a named topic that is missing may be made (auto.create.topics.enable). */
+import { type ErrorName, errorCode } from '../base/error-codes.ts'
+import { Refused } from '../base/errors.ts'
+import { zeroUuid } from '../base/uuid.ts'
+import type { Broker } from '../broker/broker.ts'
+import { groupsTopicName, isInternalTopic } from '../broker/internal-topics.ts'
+import type { Topic } from '../machines/cluster/state.ts'
+import { topicNameFault } from '../machines/cluster/topic-name.ts'
+import { Metadata } from '../protocol/apis/metadata.ts'
+import type { RequestOf, ResponseInput } from '../protocol/notation.ts'
+import { clusterOperations, operationsOmitted, topicOperations } from './authorized-operations.ts'
+import { type Context, handler } from './handler.ts'
+
+type Request = RequestOf<typeof Metadata>
+type Response = ResponseInput<typeof Metadata>
+type TopicAnswer = Response['topics'][number]
+type AskedTopic = NonNullable<Request['topics']>[number]
+
+export const metadata = handler(Metadata, async (request, context): Promise<Response> => {
+  const { broker } = context
+  const operations = request.includeTopicAuthorizedOperations ? topicOperations : operationsOmitted
+  const topics = asksForAll(request, context)
+    ? [...broker.image.topics.all()].map((topic) => answer(broker, topic, operations))
+    : await Promise.all(
+        (request.topics ?? []).map((asked) => answerAsked(asked, request, context, operations)),
+      )
+  return {
+    brokers: brokersOf(broker),
+    clusterId: broker.clusterId,
+    controllerId: broker.nodeId,
+    topics,
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
+      ? clusterOperations
+      : operationsOmitted,
+  }
+})
+
+/** Version 0 knows no null: its empty list means all. */
+function asksForAll(request: Request, context: Context): boolean {
+  return request.topics === null || (context.version === 0 && request.topics.length === 0)
+}
+
+export function brokersOf(broker: Broker) {
+  return [...broker.image.brokers.values()].map(({ id, rack }) => {
+    const { host, port } = broker.endpoint(id) ?? { host: '', port: 0 }
+    return { nodeId: id, host, port, rack }
+  })
+}
+
+async function answerAsked(
+  asked: AskedTopic,
+  request: Request,
+  context: Context,
+  operations: number,
+): Promise<TopicAnswer> {
+  const { broker, version } = context
+  const { topics } = broker.image
+  if (asked.name === null) {
+    // Versions 10 and 11 answer ids, only 12 takes them (KAFKA-14495).
+    const isAllowed = version >= 12 && asked.topicId !== zeroUuid
+    const topic = isAllowed ? topics.byId(asked.topicId) : undefined
+    if (topic !== undefined) return answer(broker, topic, operations)
+    return unknown(
+      version >= 12 ? null : '',
+      asked.topicId,
+      isAllowed ? 'UNKNOWN_TOPIC_ID' : 'INVALID_REQUEST',
+    )
+  }
+  const known = topics.byName(asked.name)
+  if (known !== undefined) return answer(broker, known, operations)
+  if (topicNameFault(asked.name) !== null) return unknown(asked.name, zeroUuid, 'INVALID_TOPIC_EXCEPTION')
+  const mayCreate = request.allowAutoTopicCreation && broker.settings.get('auto.create.topics.enable')
+  if (!mayCreate || isInternalTopic(asked.name))
+    return unknown(asked.name, zeroUuid, 'UNKNOWN_TOPIC_OR_PARTITION')
+  const refused = await create(broker, asked.name)
+  const created = topics.byName(asked.name)
+  if (refused !== null || created === undefined) {
+    return unknown(asked.name, zeroUuid, refused?.code ?? 'UNKNOWN_TOPIC_OR_PARTITION')
+  }
+  return answer(broker, created, operations)
+}
+
+/**
+ * Kafka answers "unknown" and lets the client ask again; here the topic serves when the answer leaves, which also helps
+ * clients that do not retry.
+ */
+async function create(broker: Broker, name: string): Promise<Refused | null> {
+  try {
+    await broker.controller.createTopic({
+      name,
+      partitions: broker.settings.get('num.partitions'),
+      replicationFactor: broker.settings.get('default.replication.factor'),
+      assignment: null,
+      configs: new Map(),
+      validateOnly: false,
+    })
+    return null
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    // Another request made it between our look and the decision.
+    return error.code === 'TOPIC_ALREADY_EXISTS' ? null : error
+  }
+}
+
+function unknown(name: string | null, topicId: string, error: ErrorName): TopicAnswer {
+  return { errorCode: errorCode(error), name, topicId, partitions: [] }
+}
+
+function answer(broker: Broker, topic: Topic, operations: number): TopicAnswer {
+  return {
+    errorCode: 0,
+    name: topic.name,
+    topicId: topic.id,
+    isInternal: topic.name === groupsTopicName,
+    partitions: topic.placements.map((replicas, index) => partitionAnswer(broker, topic.id, index, replicas)),
+    topicAuthorizedOperations: operations,
+  }
+}
+
+function partitionAnswer(broker: Broker, topicId: string, index: number, replicas: readonly number[]) {
+  const replica = broker.partition(topicId, index)?.replica
+  const isServed = replica !== undefined && replica.leaderId >= 0 && replica.fault === null
+  return {
+    errorCode: isServed ? 0 : errorCode('LEADER_NOT_AVAILABLE'),
+    partitionIndex: index,
+    leaderId: isServed ? replica.leaderId : -1,
+    leaderEpoch: replica?.epoch ?? -1,
+    replicaNodes: replicas,
+    isrNodes: isServed ? replicas : [],
+    offlineReplicas: isServed ? [] : replicas,
+  }
+}
