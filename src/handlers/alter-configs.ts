@@ -24,7 +24,7 @@ export const alterConfigs = handler(AlterConfigs, async (request, context) => {
   const responses = await Promise.all(
     request.resources.map((resource) =>
       alter(resource, request.resources, context, () => ({
-        set: new Map(resource.configs.map(({ name, value }) => [name, valueOf(name, value)])),
+        set: new Map(resource.configs.map(({ name, value }) => [name, givenValue(name, value)])),
         remove: [],
         replace: true,
         validateOnly: request.validateOnly,
@@ -93,7 +93,7 @@ function operationsOf(configs: readonly Operation[], current: (name: string) => 
     seen.add(name)
     switch (configOperation) {
       case operation.set:
-        set.set(name, valueOf(name, value))
+        set.set(name, givenValue(name, value))
         break
       case operation.delete:
         remove.push(name)
@@ -103,7 +103,7 @@ function operationsOf(configs: readonly Operation[], current: (name: string) => 
         if (!isList(name))
           throw new Refused('INVALID_CONFIG', `setting '${name}' is not a list: set it or delete it`)
         const items = new Set(itemsOf(current(name)))
-        for (const item of itemsOf(valueOf(name, value))) {
+        for (const item of itemsOf(givenValue(name, value))) {
           if (configOperation === operation.append) items.add(item)
           else items.delete(item)
         }
@@ -127,7 +127,7 @@ function currentOf(resource: Resource, name: string, { broker }: Context): strin
   return broker.image.topics.byName(resource.resourceName)?.configs.get(name) ?? inherited
 }
 
-function valueOf(name: string, value: string | null): string {
+function givenValue(name: string, value: string | null): string {
   if (value === null) throw new Refused('INVALID_CONFIG', `setting '${name}' needs a value`)
   return value
 }
