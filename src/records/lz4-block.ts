@@ -52,10 +52,8 @@ export function expandBlock(block: Buffer, out: Buffer, from: number, end: numbe
     if (literals > 0) {
       if (i + literals > size) return malformed
       if (to + literals > end) return overflow
-      if (literals < 32) for (let n = 0; n < literals; n++) out[to + n] = block[i + n]!
-      else block.copy(out, to, i, i + literals)
+      to = putLiterals(block, i, i + literals, out, to)
       i += literals
-      to += literals
     }
     // A block ends with literals; nothing else may end it.
     if (i === size) return to - from
@@ -133,8 +131,7 @@ function compressBlock(bytes: Buffer, out: Buffer): number {
       const token = to++
       out[token] = (Math.min(literals, 15) << 4) | Math.min(length, 15)
       if (literals >= 15) to = putLength(out, to, literals - 15)
-      bytes.copy(out, to, literalsFrom, i)
-      to += literals
+      to = putLiterals(bytes, literalsFrom, i, out, to)
       const distance = i - candidate
       out[to++] = distance & 0xff
       out[to++] = distance >> 8
@@ -146,8 +143,15 @@ function compressBlock(bytes: Buffer, out: Buffer): number {
   if (to + 1 + literals + lengthBytes(literals) > room) return 0
   out[to++] = Math.min(literals, 15) << 4
   if (literals >= 15) to = putLength(out, to, literals - 15)
-  bytes.copy(out, to, literalsFrom, size)
-  return to + literals
+  return putLiterals(bytes, literalsFrom, size, out, to)
+}
+
+/** A loop up to 32 bytes: a call to copy costs as much as that. */
+function putLiterals(bytes: Buffer, from: number, end: number, out: Buffer, at: number): number {
+  const length = end - from
+  if (length < 32) for (let n = 0; n < length; n++) out[at + n] = bytes[from + n]!
+  else bytes.copy(out, at, from, end)
+  return at + length
 }
 
 function putLength(out: Buffer, at: number, length: number): number {

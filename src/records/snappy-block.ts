@@ -59,10 +59,8 @@ function expandBlock(block: Buffer, size: number): Buffer {
       }
       if (i + length > end) throw truncated()
       if (to + length > size) throw overlong()
-      if (length < 32) for (let n = 0; n < length; n++) out[to + n] = block[i + n]!
-      else block.copy(out, to, i, i + length)
+      to = copyLiterals(block, i, i + length, out, to)
       i += length
-      to += length
       continue
     }
     if ((tag & 3) === 1) {
@@ -136,9 +134,15 @@ function putLiterals(bytes: Buffer, from: number, end: number, out: Buffer, at: 
     out[to++] = (length - 1) & 0xff
     out[to++] = (length - 1) >> 8
   }
-  if (length < 32) for (let n = 0; n < length; n++) out[to + n] = bytes[from + n]!
-  else bytes.copy(out, to, from, end)
-  return to + length
+  return copyLiterals(bytes, from, end, out, to)
+}
+
+/** A loop up to 32 bytes: a call to copy costs as much as that. */
+function copyLiterals(bytes: Buffer, from: number, end: number, out: Buffer, at: number): number {
+  const length = end - from
+  if (length < 32) for (let n = 0; n < length; n++) out[at + n] = bytes[from + n]!
+  else bytes.copy(out, at, from, end)
+  return at + length
 }
 
 function putCopies(distance: number, total: number, out: Buffer, at: number): number {

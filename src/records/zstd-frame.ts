@@ -1,6 +1,6 @@
 /**
- * The outline of zstd frames: how much they expand to at most, from the headers of frames and blocks alone.
- * Decoders are told to allocate that, and not what the sender claims.
+ * The outline of zstd frames: where they end and what they expand to at most, from the headers of frames and blocks
+ * alone. Decoders are given that much room, and not what the sender claims.
  * @source RFC 8878 section 3.1
  */
 import { CorruptPayload } from './errors.ts'
@@ -9,19 +9,22 @@ const frameMagic = 0xfd2fb528
 const skippableMagic = 0x184d2a50
 const blockSizeMax = 128 * 1024
 
-export interface ZstdOutline {
-  /** No correct decoder produces more than this many bytes. */
-  bound: number
-  /** What the frames declare, or null when one of them does not. */
+/** One frame, `[from, end)`; skippable frames are left out. */
+export interface ZstdFrame {
+  from: number
+  end: number
+  /** What it declares to expand to; null when it does not, as frames written by a stream. */
   declared: number | null
+  /** No decoder produces more than this many bytes: what it declares, or what its blocks can hold. */
+  bound: number
 }
 
 /**
- * Walks all frames to the end of `bytes`.
+ * The frames of `bytes`, to its end.
  * @throws CorruptPayload when they do not end there, or are no frames
  */
-export function zstdOutline(bytes: Buffer): ZstdOutline {
-  const outline: ZstdOutline = { bound: 0, declared: 0 }
+export function zstdFrames(bytes: Buffer): ZstdFrame[] {
+  const frames: ZstdFrame[] = []
   let at = 0
   do {
     if (at + 5 > bytes.length) throw truncated()
@@ -30,27 +33,29 @@ export function zstdOutline(bytes: Buffer): ZstdOutline {
       if (at + 8 > bytes.length) throw truncated()
       at += 8 + bytes.readUInt32LE(at + 4)
     } else if (magic === frameMagic) {
-      at = walkFrame(bytes, at + 4, outline)
+      const frame = walkFrame(bytes, at)
+      frames.push(frame)
+      at = frame.end
     } else {
       throw new CorruptPayload('zstd', 'no frame')
     }
     if (at > bytes.length) throw truncated()
   } while (at < bytes.length)
-  return outline
+  return frames
 }
 
-/** From the byte after the magic to the first byte after the frame, which may lie beyond the end. */
-function walkFrame(bytes: Buffer, from: number, outline: ZstdOutline): number {
-  const descriptor = bytes[from] ?? 0
+/** The frame at `from`; its end may lie beyond the end of `bytes`. */
+function walkFrame(bytes: Buffer, from: number): ZstdFrame {
+  const descriptor = bytes[from + 4] ?? 0
   if ((descriptor & 0x08) !== 0) throw new CorruptPayload('zstd', 'a reserved bit is set')
   if ((descriptor & 0x03) !== 0) throw new CorruptPayload('zstd', 'it needs a dictionary')
   const singleSegment = (descriptor & 0x20) !== 0
-  const contentAt = from + (singleSegment ? 1 : 2)
+  const contentAt = from + (singleSegment ? 5 : 6)
   const contentBytes = contentSizeBytes(descriptor >> 6, singleSegment)
   let at = contentAt + contentBytes
   if (at > bytes.length) throw truncated()
-  const contentSize = readContentSize(bytes, contentAt, contentBytes)
-  outline.declared = outline.declared === null || contentSize === null ? null : outline.declared + contentSize
+  const declared = readContentSize(bytes, contentAt, contentBytes)
+  let bound = 0
   for (let last = false; !last; ) {
     if (at + 3 > bytes.length) throw truncated()
     const header = bytes.readUIntLE(at, 3)
@@ -59,10 +64,13 @@ function walkFrame(bytes: Buffer, from: number, outline: ZstdOutline): number {
     last = (header & 1) === 1
     if (type === 3 || size > blockSizeMax) throw new CorruptPayload('zstd', 'no such block')
     // 0: stored plain; 1: one byte, repeated; 2: compressed, of unknown size
-    outline.bound += type === 2 ? blockSizeMax : size
+    bound += type === 2 ? blockSizeMax : size
     at += 3 + (type === 1 ? 1 : size)
   }
-  return at + ((descriptor & 0x04) !== 0 ? 4 : 0)
+  if (declared !== null && declared > bound) {
+    throw new CorruptPayload('zstd', `it declares ${declared} bytes where its blocks hold ${bound}`)
+  }
+  return { from, end: at + ((descriptor & 0x04) !== 0 ? 4 : 0), declared, bound: declared ?? bound }
 }
 
 function contentSizeBytes(code: number, singleSegment: boolean): number {

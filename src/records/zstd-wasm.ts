@@ -7,7 +7,7 @@
  */
 import { createRequire } from 'node:module'
 import { Refused } from '../base/errors.ts'
-import { CorruptPayload, ExpandedTooLarge } from './errors.ts'
+import { CorruptPayload } from './errors.ts'
 
 interface ZstdModule {
   HEAPU8: Uint8Array
@@ -44,24 +44,24 @@ let loaded: ZstdModule | null = null
 export function compressZstdWasm(bytes: Buffer, level = 3): Buffer {
   const zstd = load()
   const room = zstd._ZSTD_compressBound(bytes.length)
-  return withMemory(zstd, bytes, room, (to, from) => {
+  const compressed = withMemory(zstd, bytes, room, (to, from) => {
     const size = zstd._ZSTD_compress(to, room, from, bytes.length, level)
-    if (zstd._ZSTD_isError(size) !== 0) {
-      throw new Refused('UNKNOWN_SERVER_ERROR', `zstd could not compress: ${size}`)
-    }
-    return size
+    return zstd._ZSTD_isError(size) === 0 ? size : null
   })
+  if (compressed === null)
+    throw new Refused('UNKNOWN_SERVER_ERROR', `zstd could not compress at level ${level}`)
+  return compressed
 }
 
-/** `room` bounds the result; the caller has taken it from the outline of the frames. */
-export function expandZstdWasm(bytes: Buffer, room: number, maxBytes: number): Buffer {
+/** One frame. Null when it holds more than `room`, which is what is allocated. */
+export function expandZstdWasm(bytes: Buffer, room: number): Buffer | null {
   const zstd = load()
   try {
     return withMemory(zstd, bytes, room, (to, from) => {
       const size = zstd._ZSTD_decompress(to, room, from, bytes.length)
-      if (zstd._ZSTD_isError(size) === 0) return size
-      if (size === destinationTooSmall && room === maxBytes) throw new ExpandedTooLarge('zstd', maxBytes)
-      throw new CorruptPayload('zstd', `error ${-size}`)
+      if (size === destinationTooSmall) return null
+      if (zstd._ZSTD_isError(size) !== 0) throw new CorruptPayload('zstd', `error ${-size}`)
+      return size
     })
   } catch (cause) {
     if (cause instanceof Refused) throw cause
@@ -71,13 +71,13 @@ export function expandZstdWasm(bytes: Buffer, room: number, maxBytes: number): B
   }
 }
 
-/** Copies `bytes` in, runs `code` on (destination, source), and copies out as many bytes as it returns. */
+/** Copies `bytes` in, runs `code` on (destination, source), and copies out as many bytes as it says, if any. */
 function withMemory(
   zstd: ZstdModule,
   bytes: Buffer,
   room: number,
-  code: (to: number, from: number) => number,
-): Buffer {
+  code: (to: number, from: number) => number | null,
+): Buffer | null {
   const block = zstd._malloc(room + bytes.length)
   if (block === 0) {
     throw new Refused('UNKNOWN_SERVER_ERROR', `zstd has no memory for ${room + bytes.length} bytes`)
@@ -86,7 +86,7 @@ function withMemory(
     // HEAPU8 is replaced whenever the memory grows, so it is read anew after every call.
     zstd.HEAPU8.set(bytes, block + room)
     const size = code(block, block + room)
-    return Buffer.from(zstd.HEAPU8.subarray(block, block + size))
+    return size === null ? null : Buffer.from(zstd.HEAPU8.subarray(block, block + size))
   } finally {
     zstd._free(block)
     if (zstd.HEAPU8.length > keepBytesMax) loaded = null

@@ -1,7 +1,7 @@
 /** zstd, from Node's zlib where it has it (22.15 and later), else compiled to WebAssembly. */
 import * as zlib from 'node:zlib'
 import { CorruptPayload, ExpandedTooLarge } from './errors.ts'
-import { zstdOutline } from './zstd-frame.ts'
+import { zstdFrames } from './zstd-frame.ts'
 import { compressZstdWasm, expandZstdWasm } from './zstd-wasm.ts'
 
 /** The part of zlib that Node 20 does not have. */
@@ -10,6 +10,9 @@ interface ZlibZstd {
   zstdDecompressSync(bytes: Buffer, options: { maxOutputLength: number }): Buffer
   constants: { ZSTD_c_compressionLevel: number }
 }
+
+/** Clients write one. Empty ones take 9 bytes, and setting up a decoder for 100,000 of them would take seconds. */
+const framesMax = 1000
 
 const native: ZlibZstd | null = 'zstdDecompressSync' in zlib ? (zlib as unknown as ZlibZstd) : null
 
@@ -24,26 +27,36 @@ export function compressZstd(bytes: Buffer, level?: number): Buffer {
   return native.zstdCompressSync(bytes, { params })
 }
 
-export function expandZstd(bytes: Buffer, maxBytes: number): Buffer {
-  const { bound, declared } = zstdOutline(bytes)
-  if (declared !== null && declared > maxBytes) throw new ExpandedTooLarge('zstd', maxBytes)
-  // A frame that declares less than it holds fails in the decoder; one that declares more is cut to what it can hold.
-  const room = Math.min(maxBytes, bound, declared ?? bound)
-  if (native === null) return expandZstdWasm(bytes, room, maxBytes)
-  return expandZstdNative(native, bytes, room, maxBytes)
+/** All frames in a row, as the command-line tool and Java read them. */
+export function expandZstd(bytes: Buffer, maxBytes: number, zlibZstd: ZlibZstd | null = native): Buffer {
+  const parts: Buffer[] = []
+  let rest = maxBytes
+  const frames = zstdFrames(bytes)
+  if (frames.length > framesMax) throw new CorruptPayload('zstd', `${frames.length} frames`)
+  // One by one: zlib's call returns after the first frame and says nothing of the others.
+  for (const { from, end, declared, bound } of frames) {
+    if (declared !== null && declared > rest) throw new ExpandedTooLarge('zstd', maxBytes)
+    const room = Math.min(rest, bound)
+    const frame = bytes.subarray(from, end)
+    const part = zlibZstd === null ? expandZstdWasm(frame, room) : expandZlib(zlibZstd, frame, room)
+    if (part === null) {
+      if (room < bound) throw new ExpandedTooLarge('zstd', maxBytes)
+      throw new CorruptPayload('zstd', 'it holds more than it declares')
+    }
+    rest -= part.length
+    parts.push(part)
+  }
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
 }
 
-function expandZstdNative(zstd: ZlibZstd, bytes: Buffer, room: number, maxBytes: number): Buffer {
-  let expanded: Buffer
+/** Null when there is more than `room`. */
+function expandZlib(zstd: ZlibZstd, frame: Buffer, room: number): Buffer | null {
   try {
     // zlib wants a positive bound.
-    expanded = zstd.zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, room) })
+    const expanded = zstd.zstdDecompressSync(frame, { maxOutputLength: Math.max(1, room) })
+    return expanded.length > room ? null : expanded
   } catch (cause) {
-    const tooLarge =
-      cause instanceof RangeError && (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-    if (tooLarge && room === maxBytes) throw new ExpandedTooLarge('zstd', maxBytes)
+    if (cause instanceof RangeError && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') return null
     throw new CorruptPayload('zstd', cause instanceof Error ? cause.message : String(cause))
   }
-  if (expanded.length > maxBytes) throw new ExpandedTooLarge('zstd', maxBytes)
-  return expanded
 }
