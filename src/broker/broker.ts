@@ -14,6 +14,8 @@ import type { Purgatory } from './purgatory.ts'
 export interface Broker {
   readonly nodeId: number
   readonly clusterId: string
+  /** The folder that holds all its data. */
+  readonly dataDir: string
   readonly world: World
   /** The broker's own settings (file, environment, flags, then dynamic ones), see config/settings.ts. */
   readonly settings: Settings
