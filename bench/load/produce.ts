@@ -1,0 +1,114 @@
+/** Produce load: batches made once are sent over and over. */
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
+import { Produce } from '../../src/protocol/apis/produce.ts'
+import { frameOf, LoadConnection } from './connection.ts'
+import type { Payload } from './topic.ts'
+
+const version = 7
+const anErrorAt = (topic: string) => 4 + 4 + 2 + topic.length + 4 + 4
+
+export interface ProduceLoad {
+  readonly bootstrap: string
+  readonly topic: string
+  readonly partitions: number
+  readonly acks: 0 | 1 | -1
+  readonly payload: Payload
+  readonly connections: number
+}
+
+export interface Throughput {
+  readonly seconds: number
+  readonly bytes: number
+  readonly records: number
+}
+
+function framesOf(load: ProduceLoad): Buffer[] {
+  return Array.from({ length: load.partitions }, (_, index) =>
+    frameOf(Produce, version, {
+      acks: load.acks,
+      timeoutMs: 30_000,
+      topicData: [{ name: load.topic, partitionData: [{ index, records: [load.payload.batch] }] }],
+    }),
+  )
+}
+
+async function connectionsOf(load: { bootstrap: string; connections: number }): Promise<LoadConnection[]> {
+  return await Promise.all(
+    Array.from({ length: load.connections }, () => LoadConnection.open(load.bootstrap)),
+  )
+}
+
+/** Closed loop: each connection keeps `inFlight` requests under way until `bytes` have been acknowledged. */
+export async function produceThroughput(
+  load: ProduceLoad & { readonly inFlight: number; readonly bytes: number },
+): Promise<Throughput> {
+  const frames = framesOf(load)
+  const errorAt = anErrorAt(load.topic)
+  const connections = await connectionsOf(load)
+  const total = Math.ceil(load.bytes / load.payload.batch.length)
+  let sent = 0
+  let answered = 0
+  const begun = performance.now()
+  await new Promise<void>((resolve, reject) => {
+    for (const connection of connections) {
+      connection.onFault = reject
+      const next = () => {
+        if (sent >= total) return
+        const frame = frames[sent % frames.length]
+        sent++
+        if (frame !== undefined) connection.send(frame, onAnswer)
+      }
+      const onAnswer = (head: Buffer) => {
+        const error = head.readInt16BE(errorAt)
+        if (error !== 0) reject(new Error(`produce was answered with error ${error}`))
+        answered++
+        if (answered === total) resolve()
+        else next()
+      }
+      for (let i = 0; i < load.inFlight; i++) next()
+    }
+  })
+  const seconds = (performance.now() - begun) / 1000
+  for (const connection of connections) connection.close()
+  return { seconds, bytes: total * load.payload.batch.length, records: total * load.payload.records }
+}
+
+/**
+ * Open loop: one batch every `intervalMs`, whether the one before was answered or not. A latency counts from the moment when its
+ * batch was due, not when it was sent: a stall delays everything behind it, and that shows (coordinated omission).
+ */
+export async function produceLatency(
+  load: ProduceLoad & { readonly intervalMs: number; readonly count: number },
+): Promise<RecordableHistogram> {
+  const histogram = createHistogram()
+  const frames = framesOf(load)
+  const errorAt = anErrorAt(load.topic)
+  const connections = await connectionsOf(load)
+  let sent = 0
+  let answered = 0
+  const begun = performance.now()
+  await new Promise<void>((resolve, reject) => {
+    for (const connection of connections) connection.onFault = reject
+    const turn = () => {
+      const elapsed = performance.now() - begun
+      while (sent < load.count && sent * load.intervalMs <= elapsed) {
+        const due = begun + sent * load.intervalMs
+        const frame = frames[sent % frames.length]
+        const connection = connections[sent % connections.length]
+        sent++
+        if (frame === undefined || connection === undefined) continue
+        connection.send(frame, (head) => {
+          const error = head.readInt16BE(errorAt)
+          if (error !== 0) reject(new Error(`produce was answered with error ${error}`))
+          histogram.record(Math.max(1, Math.round((performance.now() - due) * 1e6)))
+          answered++
+          if (answered === load.count) resolve()
+        })
+      }
+      if (sent < load.count) setImmediate(turn)
+    }
+    turn()
+  })
+  for (const connection of connections) connection.close()
+  return histogram
+}
