@@ -5,7 +5,10 @@
  * varint that holds length + 1, 0 for null), which flexible versions use (KIP-482).
  */
 import { assert } from './assert.ts'
+import { int16At, int32At, int64At, putInt16, putInt32, putInt64 } from './big-endian.ts'
 import { Faulted } from './errors.ts'
+import { Pieces } from './pieces.ts'
+import { putUuid, uuidAt } from './uuid.ts'
 
 /** Bytes that are not what they claim to be. The sentence names the field and the position in the frame. */
 export class Malformed extends Faulted {
@@ -18,7 +21,7 @@ export class Malformed extends Faulted {
 /** Kafka's limit for a string in either encoding: what an int16 length can say. */
 export const stringSizeMax = 0x7fff
 
-const two32 = 0x1_0000_0000
+const asciiLoopMax = 64
 const nothing = Buffer.alloc(0)
 
 /**
@@ -28,8 +31,6 @@ const nothing = Buffer.alloc(0)
  * `bytes`, `records` and `take` answer slices of the frame: no copy, so whoever keeps one keeps the whole frame in memory.
  */
 export class Reader {
-  private readonly view: DataView
-
   /** @param position the first byte to read; @param end the byte after the last. */
   constructor(
     readonly buffer: Buffer,
@@ -37,7 +38,6 @@ export class Reader {
     readonly end = buffer.length,
   ) {
     assert(position >= 0 && position <= end && end <= buffer.length, 'a Reader stays inside its Buffer')
-    this.view = new DataView(buffer.buffer, buffer.byteOffset, end)
   }
 
   get remaining(): number {
@@ -64,32 +64,32 @@ export class Reader {
   }
 
   int8(field: string): number {
-    return this.view.getInt8(this.skip(1, field))
+    return (this.buffer[this.skip(1, field)]! << 24) >> 24
   }
 
   int16(field: string): number {
-    return this.view.getInt16(this.skip(2, field))
+    return int16At(this.buffer, this.skip(2, field))
   }
 
   int32(field: string): number {
-    return this.view.getInt32(this.skip(4, field))
+    return int32At(this.buffer, this.skip(4, field))
   }
 
   uint16(field: string): number {
-    return this.view.getUint16(this.skip(2, field))
+    return int16At(this.buffer, this.skip(2, field)) & 0xffff
   }
 
   uint32(field: string): number {
-    return this.view.getUint32(this.skip(4, field))
+    return int32At(this.buffer, this.skip(4, field)) >>> 0
   }
 
   float64(field: string): number {
-    return this.view.getFloat64(this.skip(8, field))
+    return this.buffer.readDoubleBE(this.skip(8, field))
   }
 
   /** As Kafka: any byte but 0 is true. */
   bool(field: string): boolean {
-    return this.view.getInt8(this.skip(1, field)) !== 0
+    return this.buffer[this.skip(1, field)] !== 0
   }
 
   /** @throws Malformed when the number is not a safe integer: one that silently became another would be worse. */
@@ -101,55 +101,31 @@ export class Reader {
 
   /** The nearest double: exact up to 2^53. */
   nearest64(field: string): number {
-    const at = this.skip(8, field)
-    return this.view.getInt32(at) * two32 + this.view.getUint32(at + 4)
+    return int64At(this.buffer, this.skip(8, field))
   }
 
   bigint64(field: string): bigint {
-    return this.view.getBigInt64(this.skip(8, field))
+    return this.buffer.readBigInt64BE(this.skip(8, field))
   }
 
   /** Canonical form, lower case: 8-4-4-4-12 hexadecimal digits. */
   uuid(field: string): string {
-    const at = this.skip(16, field)
-    const hex = this.buffer.toString('hex', at, at + 16)
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+    return uuidAt(this.buffer, this.skip(16, field))
   }
 
   /** An unsigned varint of at most 32 bits. @throws Malformed when it is longer than five bytes or than 32 bits. */
   uvarint(field: string): number {
-    let value = this.view.getUint8(this.skip(1, field))
+    let value = this.uint8(field)
     if (value < 0x80) return value
     value &= 0x7f
     for (let shift = 7; shift < 28; shift += 7) {
-      const byte = this.view.getUint8(this.skip(1, field))
+      const byte = this.uint8(field)
       value |= (byte & 0x7f) << shift
       if (byte < 0x80) return value
     }
-    const last = this.view.getUint8(this.skip(1, field))
+    const last = this.uint8(field)
     if (last > 0x0f) this.fail('a varint that is too long in', field)
     return ((last << 28) | value) >>> 0
-  }
-
-  /** A zig-zag varint of 32 bits. */
-  varint(field: string): number {
-    const value = this.uvarint(field)
-    return (value >>> 1) ^ -(value & 1)
-  }
-
-  /** A zig-zag varint of 64 bits. @throws Malformed when it is longer than ten bytes, or not a safe integer. */
-  varlong(field: string): number {
-    let value = 0
-    let scale = 1
-    for (let count = 0; count < 10; count++) {
-      const byte = this.view.getUint8(this.skip(1, field))
-      value += (byte & 0x7f) * scale
-      scale *= 0x80
-      if (byte >= 0x80) continue
-      if (value > 2 * Number.MAX_SAFE_INTEGER) this.fail('a number beyond 2^53 in', field)
-      return value % 2 === 0 ? value / 2 : -(value + 1) / 2
-    }
-    return this.fail('a varint that is too long in', field)
   }
 
   string(field: string): string {
@@ -218,6 +194,10 @@ export class Reader {
     throw new Malformed(`${what} ${field} at byte ${this.position} of ${this.end}`)
   }
 
+  private uint8(field: string): number {
+    return this.buffer[this.skip(1, field)]!
+  }
+
   private stringOf(size: number, field: string): string {
     if (size < 0 || size > stringSizeMax) this.fail(`a string of ${size} bytes in`, field)
     const at = this.skip(size, field)
@@ -243,84 +223,50 @@ export class Reader {
   }
 }
 
-/** Memory for small messages: one slab serves many. A Writer owns it while it writes and gives back what it left. */
-const slabSize = 64 * 1024
-const spareSizeMin = 1024
-let spare: Buffer | null = null
-
-/**
- * Writes into memory that grows. `finish` answers what was written as a list of slices: large payloads are in the list as
- * they came (`spliceBuffers`), never copied.
- *
- * The slices of a small message share their memory with other messages: whoever keeps one for long should copy it.
- */
-export class Writer {
-  private buffer: Buffer
-  private view: DataView
-  /** Where the piece that is being written starts, and where the next byte goes. */
-  private start = 0
-  private position = 0
-  /** Pieces that are complete, and their bytes. */
-  private readonly pieces: Buffer[] = []
-  private piecesSize = 0
-
-  constructor() {
-    this.buffer = spare ?? Buffer.allocUnsafeSlow(slabSize)
-    spare = null
-    this.view = new DataView(this.buffer.buffer, this.buffer.byteOffset, this.buffer.length)
-  }
-
-  /** Bytes written so far. */
-  get size(): number {
-    return this.piecesSize + this.position - this.start
-  }
-
+/** Writes the same encodings. A value that its type cannot hold breaks an assertion: it would be another one when read. */
+export class Writer extends Pieces {
   int8(value: number): void {
     if ((value << 24) >> 24 !== value) this.refuse(value, 'int8')
-    const at = this.reserve(1)
-    this.view.setInt8(at, value)
+    this.byte(value)
   }
 
   int16(value: number): void {
     if ((value << 16) >> 16 !== value) this.refuse(value, 'int16')
     const at = this.reserve(2)
-    this.view.setInt16(at, value)
+    putInt16(this.buffer, at, value)
   }
 
   int32(value: number): void {
     if ((value | 0) !== value) this.refuse(value, 'int32')
     const at = this.reserve(4)
-    this.view.setInt32(at, value)
+    putInt32(this.buffer, at, value)
   }
 
   uint16(value: number): void {
     if ((value & 0xffff) !== value) this.refuse(value, 'uint16')
     const at = this.reserve(2)
-    this.view.setUint16(at, value)
+    putInt16(this.buffer, at, value)
   }
 
   uint32(value: number): void {
     if (value >>> 0 !== value) this.refuse(value, 'uint32')
     const at = this.reserve(4)
-    this.view.setUint32(at, value)
+    putInt32(this.buffer, at, value)
   }
 
   float64(value: number): void {
     const at = this.reserve(8)
-    this.view.setFloat64(at, value)
+    this.buffer.writeDoubleBE(value, at)
   }
 
   bool(value: boolean): void {
-    const at = this.reserve(1)
-    this.view.setInt8(at, value ? 1 : 0)
+    this.byte(value ? 1 : 0)
   }
 
   int64(value: number): void {
     if (!Number.isSafeInteger(value)) this.refuse(value, 'safe int64')
     const at = this.reserve(8)
-    const high = Math.floor(value / two32)
-    this.view.setInt32(at, high)
-    this.view.setUint32(at + 4, value - high * two32)
+    putInt64(this.buffer, at, value)
   }
 
   /** The nearest int64: what lies beyond its bounds is written as the bound. */
@@ -332,37 +278,24 @@ export class Writer {
     if (!Number.isInteger(value)) this.refuse(value, 'integer')
     const bounded = value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(Math.max(value, -(2 ** 63)))
     const at = this.reserve(8)
-    this.view.setBigInt64(at, bounded)
+    this.buffer.writeBigInt64BE(bounded, at)
   }
 
   bigint64(value: bigint): void {
     if (BigInt.asIntN(64, value) !== value) this.refuse(value, 'int64')
     const at = this.reserve(8)
-    this.view.setBigInt64(at, value)
+    this.buffer.writeBigInt64BE(value, at)
   }
 
   uuid(value: string): void {
-    const hex = value.replaceAll('-', '')
     const at = this.reserve(16)
-    if (this.buffer.write(hex, at, 16, 'hex') !== 16 || hex.length !== 32) this.refuse(value, 'uuid')
+    if (!putUuid(this.buffer, at, value)) this.refuse(value, 'uuid')
   }
 
   uvarint(value: number): void {
     if (value >>> 0 !== value) this.refuse(value, 'uint32')
     let rest = value
     for (; rest >= 0x80; rest >>>= 7) this.byte((rest & 0x7f) | 0x80)
-    this.byte(rest)
-  }
-
-  varint(value: number): void {
-    if ((value | 0) !== value) this.refuse(value, 'int32')
-    this.uvarint(((value << 1) ^ (value >> 31)) >>> 0)
-  }
-
-  varlong(value: number): void {
-    if (!Number.isSafeInteger(value)) this.refuse(value, 'safe int64')
-    let rest = value < 0 ? -2 * value - 1 : 2 * value
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.byte((rest % 0x80) | 0x80)
     this.byte(rest)
   }
 
@@ -408,22 +341,6 @@ export class Writer {
     else this.compactBytes(value)
   }
 
-  /** Copies `value` in, without a length. */
-  raw(value: Buffer): void {
-    const at = this.reserve(value.length)
-    value.copy(this.buffer, at)
-  }
-
-  /** Takes the buffers as they are, without a length and without a copy: they must not change until the bytes are sent. */
-  spliceBuffers(list: readonly Buffer[]): void {
-    this.closePiece()
-    for (const buffer of list) {
-      if (buffer.length === 0) continue
-      this.pieces.push(buffer)
-      this.piecesSize += buffer.length
-    }
-  }
-
   /** Marks the start of something that is preceded by its size as an unsigned varint; `endSized` takes the mark. */
   beginSized(): number {
     this.reserve(1)
@@ -433,8 +350,8 @@ export class Writer {
   /** Writes the size of what was written since `beginSized`; nothing may have been spliced in meanwhile. */
   endSized(mark: number): void {
     const size = this.size - mark
+    assert(size < this.openSize, 'what is sized lies in one piece')
     const from = this.position - size
-    assert(from > this.start, 'what is sized lies in one piece')
     let extra = 0
     for (let rest = size; rest >= 0x80; rest >>>= 7) extra++
     if (extra > 0) {
@@ -447,38 +364,9 @@ export class Writer {
     this.position = after
   }
 
-  /** Overwrites an int32 written earlier, such as the size that precedes a frame. */
-  patchInt32(at: number, value: number): void {
-    let from = at
-    for (const piece of this.pieces) {
-      if (from < piece.length) {
-        piece.writeInt32BE(value, from)
-        return
-      }
-      from -= piece.length
-    }
-    this.view.setInt32(this.start + from, value)
-  }
-
-  /** All that was written, in order. The Writer is spent. */
-  finish(): Buffer[] {
-    this.closePiece()
-    const isSlab = this.buffer.buffer.byteLength === slabSize
-    if (isSlab && this.buffer.length - this.start >= spareSizeMin) spare = this.buffer.subarray(this.start)
-    this.buffer = nothing
-    return this.pieces
-  }
-
-  /** All that was written as one Buffer, copied only when it is in several pieces. The Writer is spent. */
-  toBuffer(): Buffer {
-    const pieces = this.finish()
-    const [only] = pieces
-    return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
-  }
-
   private byte(value: number): void {
     const at = this.reserve(1)
-    this.view.setUint8(at, value)
+    this.buffer[at] = value
   }
 
   private stringSize(value: string): number {
@@ -489,33 +377,12 @@ export class Writer {
 
   private text(value: string, size: number): void {
     const at = this.reserve(size)
-    this.buffer.write(value, at, size, 'utf8')
-  }
-
-  private closePiece(): void {
-    if (this.position === this.start) return
-    this.pieces.push(this.buffer.subarray(this.start, this.position))
-    this.piecesSize += this.position - this.start
-    this.start = this.position
-  }
-
-  /** Makes room for `size` bytes and answers where they go. */
-  private reserve(size: number): number {
-    const at = this.position
-    if (at + size > this.buffer.length) return this.grow(size)
-    this.position = at + size
-    return at
-  }
-
-  private grow(size: number): number {
-    const written = this.position - this.start
-    const larger = Buffer.allocUnsafeSlow(Math.max(slabSize, 2 * (written + size)))
-    this.buffer.copy(larger, 0, this.start, this.position)
-    this.buffer = larger
-    this.view = new DataView(larger.buffer, larger.byteOffset, larger.length)
-    this.start = 0
-    this.position = written + size
-    return written
+    // As many bytes as characters: ASCII. When it is short, a loop is five times as fast as the call out of JavaScript.
+    if (size === value.length && size <= asciiLoopMax) {
+      for (let i = 0; i < size; i++) this.buffer[at + i] = value.charCodeAt(i)
+    } else {
+      this.buffer.write(value, at, size, 'utf8')
+    }
   }
 
   private refuse(value: unknown, type: string): never {

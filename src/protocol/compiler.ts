@@ -7,6 +7,7 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Reader, Writer } from '../base/bytes.ts'
+import { zeroUuid } from '../base/uuid.ts'
 import type { AnyField, Shape, Type } from './notation.ts'
 
 /** What code is emitted for. */
@@ -84,7 +85,7 @@ class Emitter {
       case 'string':
         return "''"
       case 'uuid':
-        return "'00000000-0000-0000-0000-000000000000'"
+        return quote(zeroUuid)
       case 'bytes':
         return 'none'
       case 'records':

@@ -18,7 +18,7 @@ import { assert } from '../base/assert.ts'
 import type { Reader, Writer } from '../base/bytes.ts'
 import { compileDecoder, compileEncoder } from './compiler.ts'
 
-export const zeroUuid = '00000000-0000-0000-0000-000000000000'
+export { zeroUuid } from '../base/uuid.ts'
 
 /** Methods of Reader and Writer that are called by the name of the type. */
 export type Primitive =
