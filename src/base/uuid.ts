@@ -43,6 +43,21 @@ export function putUuid(buffer: Buffer, at: number, text: string): boolean {
   return isGood >= 0
 }
 
+/**
+ * A version-4 uuid from injected bytes.
+ * @param bytes 16 random bytes; changed in place
+ */
+export function uuidOf(bytes: Buffer): string {
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
+  return uuidAt(bytes, 0)
+}
+
+/** Kafka's short form of an id: 22 characters of URL-safe base64. */
+export function shortUuid(uuid: string): string {
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url')
+}
+
 /** True before the bytes that a dash precedes. */
 function isDash(byte: number): boolean {
   return byte === 4 || byte === 6 || byte === 8 || byte === 10
