@@ -59,6 +59,8 @@ export class Connection {
   /** Of the broker's quota: nothing is sent before (KIP-219). */
   #quietUntil = 0
   #hasAnswered = false
+  #isCongested = false
+  #onDrained: (() => void)[] = []
   /** Called once when the connection is over, with the reason. */
   onClose: (reason: KafkaError) => void = () => {}
 
@@ -69,6 +71,7 @@ export class Connection {
     this.#frames = new Frames(options.responseBytesMax)
     stream.onData = (chunk) => this.#read(chunk)
     stream.onClose = (fault) => this.#end(fault)
+    stream.onDrain = () => this.#drained()
   }
 
   get isOpen(): boolean {
@@ -78,6 +81,17 @@ export class Connection {
   /** False until the first answer: what is at the other end may be anything. */
   get hasAnswered(): boolean {
     return this.#hasAnswered
+  }
+
+  /** More waits in the socket than it likes. Matters to who posts; who sends is bounded by the answers. */
+  get isCongested(): boolean {
+    return this.#isCongested && this.isOpen
+  }
+
+  /** Calls back when the congestion, or the connection, is over. */
+  onceDrained(callback: () => void): void {
+    if (this.isCongested) this.#onDrained.push(callback)
+    else callback()
   }
 
   /** Requests that have no answer yet. */
@@ -151,7 +165,15 @@ export class Connection {
     this.#inFlight = []
     this.#queue = []
     for (const exchange of waiting) exchange.reject(reason)
+    this.#drained()
     this.onClose(reason)
+  }
+
+  #drained(): void {
+    this.#isCongested = false
+    const callbacks = this.#onDrained
+    this.#onDrained = []
+    for (const callback of callbacks) callback()
   }
 
   #nextCorrelationId(): number {
@@ -191,7 +213,7 @@ export class Connection {
     encodeRequestHeader(writer, header, api.requestHeaderVersion(apiVersion))
     api.encodeRequest(writer, request, apiVersion)
     writer.patchInt32(0, writer.size - 4)
-    this.#stream.write(writer.finish())
+    if (!this.#stream.write(writer.finish())) this.#isCongested = true
   }
 
   #read(chunk: Buffer): void {

@@ -43,7 +43,12 @@ export interface Stream {
   onData: (chunk: Buffer) => void
   /** Called once, when it is gone; `fault` when it was not a clean end. */
   onClose: (fault: Error | null) => void
-  /** Queues the buffers in order, without a copy: they must not change until they are sent. */
+  /** Called when all is sent after `write` returned false. */
+  onDrain: () => void
+  /**
+   * Queues the buffers in order, without a copy: they must not change until they are sent. Returns false when so much waits
+   * that the caller should stop until `onDrain`.
+   */
   write(buffers: readonly Buffer[]): boolean
   /** Drops everything at once. */
   destroy(): void
@@ -99,6 +104,7 @@ function streamOf(socket: Socket, address: string): Stream {
   const stream: Stream = {
     onData: () => {},
     onClose: () => {},
+    onDrain: () => {},
     write(buffers) {
       socket.cork()
       let hasRoom = true
@@ -114,6 +120,7 @@ function streamOf(socket: Socket, address: string): Stream {
   socket.on('error', (cause) => {
     fault = new ConnectionLost(address, cause.message, { cause })
   })
+  socket.on('drain', () => stream.onDrain())
   socket.on('close', () => stream.onClose(fault))
   return stream
 }

@@ -1,0 +1,73 @@
+/**
+ * A Kafka client in TypeScript, for lograft or any other Kafka.
+ *
+ *     await using client = new Client({ bootstrap: '127.0.0.1:9092' })
+ *     await client.producer().send({ topic: 'orders', key: '42', value: 'paid' })
+ *     for await (const record of client.consumer({ topics: ['orders'], groupId: 'billing' })) ...
+ *
+ *   client.ts    this face                       producer.ts  gathers and sends
+ *   cluster.ts   who is where, retries           consumer.ts  reads, alone or as a member of a group
+ *   connection.ts one socket                     admin.ts     topics, settings, groups, offsets
+ *
+ * It imports only src/{base,protocol,records} of the broker: one notation drives both ends of the wire.
+ */
+import { Admin } from './admin.ts'
+import { Cluster } from './cluster.ts'
+import { Consumer } from './consumer.ts'
+import type { ConsumerOptions } from './consumer-settings.ts'
+import { ClientClosed } from './errors.ts'
+import { Producer } from './producer.ts'
+import type { ProducerOptions } from './producer-settings.ts'
+import { type ClientOptions, settingsOf } from './settings.ts'
+
+export class Client {
+  readonly #cluster: Cluster
+  readonly #producers = new Set<Producer>()
+  readonly #consumers = new Set<Consumer>()
+  #admin: Admin | null = null
+  #closing: Promise<void> | null = null
+
+  /** Connects when it is first needed. @throws InvalidArgument naming the setting */
+  constructor(options: ClientOptions) {
+    this.#cluster = new Cluster(settingsOf(options))
+  }
+
+  producer(options: ProducerOptions = {}): Producer {
+    this.#check()
+    const producer = new Producer(this.#cluster, options)
+    this.#producers.add(producer)
+    return producer
+  }
+
+  consumer(options: ConsumerOptions): Consumer {
+    this.#check()
+    const consumer = new Consumer(this.#cluster, options)
+    this.#consumers.add(consumer)
+    return consumer
+  }
+
+  admin(): Admin {
+    this.#check()
+    this.#admin ??= new Admin(this.#cluster)
+    return this.#admin
+  }
+
+  /** Closes its producers (which send what is left) and consumers (which leave their groups), then every connection. */
+  close(options: { timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options)
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(options: { timeoutMs?: number }): Promise<void> {
+    await Promise.all([...this.#producers, ...this.#consumers].map((part) => part.close(options)))
+    this.#cluster.close()
+  }
+
+  #check(): void {
+    if (this.#closing !== null) throw new ClientClosed('client')
+  }
+}

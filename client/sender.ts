@@ -1,0 +1,381 @@
+/**
+ * Sends what the producer has gathered: at the end of each turn one Produce request per broker with the oldest batch of each
+ * partition that is ready, at most `inFlightMax` requests per broker. While those are under way batches go on filling, so
+ * that a slow broker means larger batches, not more requests.
+ */
+import { type ErrorName, errorName } from '../src/base/error-codes.ts'
+import { Produce } from '../src/protocol/apis/produce.ts'
+import type { ResponseOf } from '../src/protocol/notation.ts'
+import { backoff } from './backoff.ts'
+import type { Cluster } from './cluster.ts'
+import type { Connection } from './connection.ts'
+import { asKafkaError, BrokerRefused, type KafkaError, TimedOut } from './errors.ts'
+import type { Lifetime } from './lifetime.ts'
+import type { PartitionQueue } from './partition-queue.ts'
+import { answerFor, type PartitionAnswer, produceRequest, refusalOf } from './produce-request.ts'
+import type { ProducerBatch } from './producer-batch.ts'
+import { ProducerIdentity } from './producer-identity.ts'
+import type { ProducerSettings } from './producer-settings.ts'
+import type { Timer } from './transport.ts'
+
+interface Node {
+  inFlight: number
+  isOpening: boolean
+  /** Waits until its socket has room. */
+  isDraining: boolean
+  connection: Connection | null
+}
+
+/** What a broker may answer although it has stored the batch, or yet will. */
+const openOutcomes = new Set<ErrorName | string>([
+  'NETWORK_EXCEPTION',
+  'REQUEST_TIMED_OUT',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+  'NOT_LEADER_OR_FOLLOWER',
+  'KAFKA_STORAGE_ERROR',
+  'UNKNOWN_SERVER_ERROR',
+])
+
+const gaps = new Set<string>([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+])
+
+export interface SenderEvents {
+  /** A batch is settled: its bytes are free. */
+  settled(batch: ProducerBatch): void
+  /** Called with every drain; returns when it wants to be called again, monotonic ms. */
+  tick(now: number): number
+}
+
+export class Sender {
+  readonly #cluster: Cluster
+  readonly #settings: ProducerSettings
+  readonly #lifetime: Lifetime
+  readonly #events: SenderEvents
+  /** Partitions with batches, in the order in which they get their turn. */
+  readonly #partitions = new Set<PartitionQueue>()
+  readonly #identity: ProducerIdentity
+  readonly #nodes = new Map<number, Node>()
+  #isRefreshing = false
+  #isAwake = false
+  #flushBefore = -Infinity
+  #timer: Timer | null = null
+  #timerAt = Infinity
+  /** Why nothing can be sent at the moment, for the error of what times out. */
+  #lastFault: KafkaError | undefined
+
+  constructor(cluster: Cluster, settings: ProducerSettings, lifetime: Lifetime, events: SenderEvents) {
+    this.#cluster = cluster
+    this.#settings = settings
+    this.#lifetime = lifetime
+    this.#events = events
+    this.#identity = new ProducerIdentity(cluster, settings.requestTimeoutMs)
+  }
+
+  get unsettled(): readonly ProducerBatch[] {
+    return [...this.#partitions].flatMap((partition) => [...partition.inFlight, ...partition.queue])
+  }
+
+  /** The partition has something to send. */
+  add(partition: PartitionQueue): void {
+    this.#partitions.add(partition)
+    this.wake()
+  }
+
+  /** Looks, at the end of this turn, at what can be sent. */
+  wake(): void {
+    if (this.#isAwake || this.#lifetime.isOver) return
+    this.#isAwake = true
+    this.#cluster.clock.soon(() => {
+      this.#isAwake = false
+      if (!this.#lifetime.isOver) this.#drain()
+    })
+  }
+
+  /** Nothing opened until now lingers. */
+  flush(): void {
+    this.#flushBefore = this.#cluster.clock.monotonic()
+    this.wake()
+  }
+
+  /** Settles everything with an error. */
+  abandon(reason: KafkaError): void {
+    this.#timer?.cancel()
+    for (const batch of this.unsettled) this.#fail(batch, reason)
+    this.#partitions.clear()
+  }
+
+  #drain(): void {
+    const now = this.#cluster.clock.monotonic()
+    let next = this.#events.tick(now)
+    const ready = new Map<number, PartitionQueue[]>()
+    for (const partition of this.#partitions) {
+      next = Math.min(next, this.#expire(partition, now))
+      if (partition.isIdle) {
+        this.#partitions.delete(partition)
+        continue
+      }
+      next = Math.min(next, this.#sort(partition, now, ready))
+    }
+    for (const [nodeId, partitions] of ready) this.#sendTo(nodeId, partitions)
+    this.#wakeAt(next, now)
+  }
+
+  /** Puts the partition to those of its leader when it has a batch to go; returns when to look again. */
+  #sort(partition: PartitionQueue, now: number, ready: Map<number, PartitionQueue[]>): number {
+    const head = partition.queue[0]
+    if (head === undefined) return Infinity
+    if (partition.retryAt > now) return partition.retryAt
+    const lingersUntil = this.#lingersUntil(partition, head)
+    if (lingersUntil > now) return lingersUntil
+    const leader = this.#cluster.metadata.known(partition.topic)?.partitions[partition.index]?.leader ?? -1
+    if (leader < 0) {
+      this.#refresh(partition)
+      return Infinity
+    }
+    if (this.#settings.idempotent && partition.needsIdentity(this.#identity.current)) {
+      this.#name()
+      return Infinity
+    }
+    if (!partition.maySend(leader, now, this.#settings.inFlightMax)) return Infinity
+    const list = ready.get(leader)
+    if (list === undefined) ready.set(leader, [partition])
+    else list.push(partition)
+    return Infinity
+  }
+
+  #lingersUntil(partition: PartitionQueue, head: ProducerBatch): number {
+    const { lingerMs } = this.#settings
+    if (head.isClosed || lingerMs === 0 || partition.queue.length > 1) return 0
+    return head.openedAt <= this.#flushBefore ? 0 : head.openedAt + lingerMs
+  }
+
+  #sendTo(nodeId: number, partitions: readonly PartitionQueue[]): void {
+    const node = this.#node(nodeId)
+    if (node.connection?.isOpen !== true) {
+      this.#open(nodeId, node)
+      return
+    }
+    // Without answers, the socket is the only one to say "enough".
+    if (node.connection.isCongested) {
+      this.#awaitRoom(node, node.connection)
+      return
+    }
+    const { inFlightMax, requestBytesMax } = this.#settings
+    let batches: ProducerBatch[] = []
+    let bytes = 0
+    const send = (connection: Connection): void => {
+      if (batches.length > 0) void this.#send(node, connection, batches)
+      batches = []
+      bytes = 0
+    }
+    for (const partition of partitions) {
+      if (node.inFlight >= inFlightMax) break
+      const batch = partition.take(nodeId, this.#identity.current)
+      if (batch === undefined) continue
+      // To the end of the line: every partition gets its turn.
+      this.#partitions.delete(partition)
+      this.#partitions.add(partition)
+      if (bytes + batch.sizeBytes > requestBytesMax) send(node.connection)
+      batches.push(batch)
+      bytes += batch.sizeBytes
+    }
+    send(node.connection)
+    // A partition may have more that is ready; a request each turn until the bound is reached.
+    if (node.inFlight < inFlightMax && partitions.some((partition) => partition.queue.length > 0)) this.wake()
+  }
+
+  #awaitRoom(node: Node, connection: Connection): void {
+    if (node.isDraining) return
+    node.isDraining = true
+    connection.onceDrained(() => {
+      node.isDraining = false
+      this.wake()
+    })
+  }
+
+  async #send(node: Node, connection: Connection, batches: readonly ProducerBatch[]): Promise<void> {
+    const { acks, requestTimeoutMs } = this.#settings
+    const request = produceRequest(batches, { acks, timeoutMs: requestTimeoutMs })
+    if (acks === 0) {
+      try {
+        connection.post(Produce, request, connection.versionOf(Produce))
+        for (const batch of batches) this.#succeed(batch, -1, -1)
+      } catch (cause) {
+        this.#putBackAll(batches, asKafkaError(cause))
+      }
+      return
+    }
+    node.inFlight++
+    try {
+      // The broker may take all of `timeoutMs` for itself; its answer needs a little more.
+      const response = await connection.request(Produce, request, requestTimeoutMs + 1_000)
+      this.#take(batches, response)
+    } catch (cause) {
+      this.#putBackAll(batches, asKafkaError(cause))
+    } finally {
+      node.inFlight--
+      this.wake()
+    }
+  }
+
+  #take(batches: readonly ProducerBatch[], response: ResponseOf<typeof Produce>): void {
+    for (const batch of batches) {
+      const answer = answerFor(batch, response)
+      if (answer === undefined) {
+        const what = batch.home.name
+        this.#comeBack(batch, new BrokerRefused('UNKNOWN_SERVER_ERROR', what, 'the response left it out'))
+      } else if (answer.errorCode === 0) {
+        this.#succeed(batch, answer.baseOffset, answer.logAppendTimeMs)
+      } else if (errorName(answer.errorCode) === 'DUPLICATE_SEQUENCE_NUMBER') {
+        this.#succeed(batch, -1, -1)
+      } else {
+        this.#refused(batch, answer)
+      }
+    }
+  }
+
+  #refused(batch: ProducerBatch, answer: PartitionAnswer): void {
+    const errorOf = refusalOf(batch, answer)
+    if (errorName(answer.errorCode) === 'MESSAGE_TOO_LARGE' && batch.count > 1 && !batch.isSettled) {
+      batch.home.replace(batch, batch.split())
+    } else if (answer.recordErrors.length > 0) {
+      this.#settle(batch, false, errorOf)
+    } else {
+      this.#comeBack(batch, errorOf(0))
+    }
+  }
+
+  /** A batch was not acknowledged: again, or for good. */
+  #comeBack(batch: ProducerBatch, error: KafkaError): void {
+    const partition = batch.home
+    batch.lastError = error
+    if (openOutcomes.has(error.code)) batch.mayBeStored = true
+    const isGap = batch.identity !== null && gaps.has(error.code)
+    if (batch.isSettled || !(isGap || error.retriable)) {
+      this.#settle(batch, false, () => error)
+      return
+    }
+    if (isGap) partition.reportGap(batch)
+    else this.#cluster.forget(error)
+    const pause = backoff(partition.failures, this.#cluster.settings, this.#cluster.settings.transport.random)
+    partition.putBack(batch, this.#cluster.clock.monotonic() + (isGap ? 0 : pause))
+  }
+
+  #putBackAll(batches: readonly ProducerBatch[], error: KafkaError): void {
+    for (const batch of batches) this.#comeBack(batch, error)
+  }
+
+  #succeed(batch: ProducerBatch, baseOffset: number, logAppendTimeMs: number): void {
+    batch.home.settle(batch, true)
+    if (batch.isSettled) return
+    batch.succeed(baseOffset, logAppendTimeMs)
+    this.#events.settled(batch)
+  }
+
+  #settle(batch: ProducerBatch, isStored: boolean, errorOf: (recordIndex: number) => KafkaError): void {
+    batch.home.settle(batch, isStored)
+    if (batch.isSettled) return
+    batch.fail(errorOf)
+    this.#events.settled(batch)
+  }
+
+  #fail(batch: ProducerBatch, error: KafkaError): void {
+    this.#settle(batch, false, () => error)
+  }
+
+  /** Gives up what is overdue; returns when the next is. */
+  #expire(partition: PartitionQueue, now: number): number {
+    let next = Infinity
+    for (const batch of partition.queue.filter((other) => other.deadline <= now))
+      this.#fail(batch, this.#late(batch))
+    for (const batch of partition.inFlight) {
+      // Who waits is told now; the batch keeps its place until its answer comes, for it may be stored.
+      if (batch.deadline <= now && !batch.isSettled) {
+        batch.fail(() => this.#late(batch))
+        this.#events.settled(batch)
+      } else if (!batch.isSettled) {
+        next = Math.min(next, batch.deadline)
+      }
+    }
+    return Math.min(next, partition.queue[0]?.deadline ?? Infinity)
+  }
+
+  #late(batch: ProducerBatch): TimedOut {
+    const what = `delivery to ${batch.home.name}`
+    return new TimedOut(what, this.#settings.deliveryTimeoutMs, { cause: batch.lastError ?? this.#lastFault })
+  }
+
+  #node(nodeId: number): Node {
+    const known = this.#nodes.get(nodeId)
+    if (known !== undefined) return known
+    const node = { inFlight: 0, isOpening: false, isDraining: false, connection: null }
+    this.#nodes.set(nodeId, node)
+    return node
+  }
+
+  /** Apart from sending, so that what is sent keeps its order: a request leaves in the turn in which it is taken. */
+  #open(nodeId: number, node: Node): void {
+    if (node.isOpening) return
+    node.isOpening = true
+    const opened = this.#cluster.brokers.connection(nodeId, 'main').then(
+      (connection) => {
+        node.connection = connection
+      },
+      (cause: unknown) => this.#fault(asKafkaError(cause)),
+    )
+    void opened.finally(() => {
+      node.isOpening = false
+      this.wake()
+    })
+  }
+
+  #refresh(partition: PartitionQueue): void {
+    if (this.#isRefreshing) return
+    this.#isRefreshing = true
+    const refreshed = this.#cluster.metadata.leader(partition.topic, partition.index).then(
+      () => {},
+      (cause: unknown) => this.#backOff(partition, asKafkaError(cause)),
+    )
+    void refreshed.finally(() => {
+      this.#isRefreshing = false
+      this.wake()
+    })
+  }
+
+  #backOff(partition: PartitionQueue, error: KafkaError): void {
+    this.#fault(error)
+    const { settings, clock } = this.#cluster
+    partition.retryAt = clock.monotonic() + backoff(partition.failures++, settings, settings.transport.random)
+  }
+
+  #fault(error: KafkaError): void {
+    this.#lastFault = error
+    this.#cluster.forget(error)
+    if (!this.#lifetime.isOver) {
+      this.#cluster.settings.logger.debug({ code: error.code }, `producer: ${error.message}`)
+    }
+  }
+
+  /** Without a producer id nothing idempotent can be sent, so a refusal fails what waits. */
+  #name(): void {
+    this.#identity.ask((error) => {
+      if (error !== null) for (const batch of this.unsettled) this.#fail(batch, error)
+      this.wake()
+    })
+  }
+
+  /** A timer that fires too early is harmless, and cheaper than moving it with every drain. */
+  #wakeAt(at: number, now: number): void {
+    if (at >= this.#timerAt || this.#lifetime.isOver) return
+    this.#timer?.cancel()
+    this.#timerAt = at
+    this.#timer = this.#lifetime.timer(Math.ceil(Math.max(0, at - now)), () => {
+      this.#timer = null
+      this.#timerAt = Infinity
+      this.#drain()
+    })
+  }
+}
