@@ -1,0 +1,117 @@
+/**
+ * What leaves through one connection. A slow reader's answers wait here, as the lists of slices that they are, and go to the
+ * socket a piece at a time: only between pieces can be seen that it takes anything at all, and a reader that takes nothing
+ * for long is disconnected.
+ */
+import type { Connection } from '../io/world.ts'
+
+/** Large enough for full speed (measured: no gain beyond), small enough that a reader of 5 KB/s shows progress in a minute. */
+const pieceBytes = 256 * 1024
+/** In place of what was sent, so that it can go. */
+const sent = Buffer.alloc(0)
+
+/** Bytes that wait for slow readers over all connections. */
+export class OutboundMemory {
+  used = 0
+  constructor(readonly bytesMax: number) {}
+
+  /** How much more may wait. */
+  get left(): number {
+    return Math.max(0, this.bytesMax - this.used)
+  }
+}
+
+export class Outbound {
+  readonly #connection: Connection
+  readonly #memory: OutboundMemory
+  readonly #queue: Buffer[] = []
+  /** Index of the first that waits: a queue of thousands is not shifted. */
+  #head = 0
+  #queuedBytes = 0
+  /** The last write filled the socket: `drained` will come. */
+  #isFull = false
+  /** What this connection has in `memory`. */
+  #counted = 0
+  #progressMs = 0
+
+  constructor(connection: Connection, memory: OutboundMemory) {
+    this.#connection = connection
+    this.#memory = memory
+  }
+
+  /** Bytes that wait for the reader; 0 while it keeps up. */
+  get waitingBytes(): number {
+    return this.#isFull ? this.#queuedBytes + this.#connection.pendingBytes : 0
+  }
+
+  /** Since when the reader has taken nothing, while something waits; else null. */
+  get stalledSinceMs(): number | null {
+    return this.#isFull ? this.#progressMs : null
+  }
+
+  send(buffers: readonly Buffer[], nowMs: number): void {
+    for (const buffer of buffers) {
+      this.#queue.push(buffer)
+      this.#queuedBytes += buffer.length
+    }
+    if (!this.#isFull) {
+      this.#progressMs = nowMs
+      this.#pump()
+    }
+    this.#count()
+  }
+
+  /** The socket has taken all that it was given. */
+  drained(nowMs: number): void {
+    this.#progressMs = nowMs
+    this.#isFull = false
+    this.#pump()
+    this.#count()
+  }
+
+  /** Drops what waits. */
+  close(): void {
+    this.#queue.length = this.#head = this.#queuedBytes = 0
+    this.#isFull = false
+    this.#count()
+  }
+
+  #pump(): void {
+    while (!this.#isFull && this.#queuedBytes > 0) this.#isFull = !this.#connection.write(this.#takePiece())
+  }
+
+  #takePiece(): Buffer[] {
+    if (this.#queuedBytes <= pieceBytes && this.#head === 0) {
+      const all = this.#queue.splice(0)
+      this.#queuedBytes = 0
+      return all
+    }
+    const piece: Buffer[] = []
+    let bytes = 0
+    for (
+      let next = this.#queue[this.#head];
+      next !== undefined && bytes < pieceBytes;
+      next = this.#queue[this.#head]
+    ) {
+      const room = pieceBytes - bytes
+      if (next.length <= room) {
+        piece.push(next)
+        bytes += next.length
+        this.#queue[this.#head++] = sent
+      } else {
+        piece.push(next.subarray(0, room))
+        bytes += room
+        this.#queue[this.#head] = next.subarray(room)
+      }
+    }
+    this.#queuedBytes -= bytes
+    if (this.#queuedBytes === 0) this.#queue.length = this.#head = 0
+    return piece
+  }
+
+  #count(): void {
+    const waiting = this.waitingBytes
+    this.#memory.used += waiting - this.#counted
+    this.#counted = waiting
+  }
+}
