@@ -175,6 +175,14 @@ export const table = {
     min: 1024,
   }),
 
+  'lograft.commands.pending.max': int(
+    10_000,
+    'Commands of one replicated machine that wait for their answer.',
+    {
+      min: 1,
+    },
+  ),
+
   // -- groups ---------------------------------------------------------------------------------------------------
   'offsets.topic.num.partitions': int(
     4,

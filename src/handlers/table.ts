@@ -2,14 +2,21 @@
  * Every API that is served, with its handler. Dispatch, the answer to ApiVersions and the README's compatibility table come from
  * this list; an API that is not in it does not exist for clients.
  */
+import { alterConfigs, incrementalAlterConfigs } from './alter-configs.ts'
 import { apiVersions } from './api-versions.ts'
+import { createPartitions } from './create-partitions.ts'
+import { createTopics } from './create-topics.ts'
 import { deleteRecords } from './delete-records.ts'
+import { deleteTopics } from './delete-topics.ts'
+import { describeCluster } from './describe-cluster.ts'
+import { describeConfigs } from './describe-configs.ts'
 import { describeLogDirs } from './describe-log-dirs.ts'
 import { describeProducers } from './describe-producers.ts'
 import { fetch } from './fetch.ts'
 import type { Handler } from './handler.ts'
 import { initProducerId } from './init-producer-id.ts'
 import { listOffsets } from './list-offsets.ts'
+import { metadata } from './metadata.ts'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
 import { produce } from './produce.ts'
 
@@ -24,4 +31,13 @@ export const handlers: readonly Handler[] = [
   initProducerId,
   describeProducers,
   describeLogDirs,
+  // the cluster
+  metadata,
+  describeCluster,
+  createTopics,
+  deleteTopics,
+  createPartitions,
+  describeConfigs,
+  alterConfigs,
+  incrementalAlterConfigs,
 ]
