@@ -1,0 +1,65 @@
+/**
+ * Who coordinates a group on this node. Groups are spread over the partitions of the internal groups' topic; each is coordinated
+ * by the machine on its partition, where that leads.
+ */
+import { Refused } from '../base/errors.ts'
+import type { GroupVolatile } from '../machines/groups/apply.ts'
+import type { GroupChange } from '../machines/groups/changes.ts'
+import type { GroupCommand, GroupReplies } from '../machines/groups/commands.ts'
+import type { GroupsState } from '../machines/groups/state.ts'
+import type { Executor } from '../replica/executor.ts'
+
+export type GroupExecutor = Executor<GroupsState, GroupCommand, GroupChange, GroupVolatile, GroupReplies>
+
+export interface CoordinatorsOptions {
+  /**
+   * By partition of the groups' topic, and as long as it has partitions: undefined where another node leads. Empty while there is
+   * no such topic, or while it is being opened. Read at every call, so whoever opens the partitions fills it in.
+   */
+  readonly executors: readonly (GroupExecutor | undefined)[]
+  /** Makes the groups' topic when there is none; resolves when it serves. */
+  readonly ensure: () => Promise<void>
+}
+
+export class Coordinators {
+  readonly #options: CoordinatorsOptions
+
+  constructor(options: CoordinatorsOptions) {
+    this.#options = options
+  }
+
+  /** Makes sure that groups can be coordinated at all. @throws Refused when the groups' topic cannot be made */
+  async ensure(): Promise<void> {
+    await this.#options.ensure()
+  }
+
+  /** @throws Refused COORDINATOR_NOT_AVAILABLE while there is no groups' topic, NOT_COORDINATOR when it is another node */
+  forGroup(groupId: string): GroupExecutor {
+    const { executors } = this.#options
+    if (executors.length === 0) {
+      throw new Refused('COORDINATOR_NOT_AVAILABLE', 'the topic of the groups is not there yet')
+    }
+    const executor = executors[groupPartition(groupId, executors.length)]
+    if (executor === undefined) {
+      throw new Refused('NOT_COORDINATOR', `group '${groupId}' is coordinated by another node`)
+    }
+    return executor
+  }
+
+  /** All that lead here. */
+  all(): GroupExecutor[] {
+    return this.#options.executors.flatMap((executor) => executor ?? [])
+  }
+
+  /** Forgets the offsets of a deleted topic in every group coordinated here. */
+  async forgetTopic(name: string): Promise<void> {
+    await Promise.all(this.all().map((executor) => executor.execute({ type: 'forgetTopics', names: [name] })))
+  }
+}
+
+/** Kafka's rule, which monitoring tools know: Java's hash of the string, without its sign. */
+export function groupPartition(groupId: string, partitions: number): number {
+  let hash = 0
+  for (let at = 0; at < groupId.length; at++) hash = (Math.imul(hash, 31) + groupId.charCodeAt(at)) | 0
+  return (hash & 0x7fffffff) % partitions
+}
