@@ -265,6 +265,8 @@ export interface AnyApi {
   readonly advertisedMin: number
   /** First flexible version, null for none. */
   readonly flexible: number | null
+  readonly requestShape: Shape
+  readonly responseShape: Shape
   isFlexible(version: number): boolean
   requestHeaderVersion(version: number): 1 | 2
   responseHeaderVersion(version: number): 0 | 1
@@ -309,6 +311,8 @@ export function api<Q extends Shape, R extends Shape>(definition: ApiDefinition<
     max: versions[1],
     advertisedMin: definition.advertisedMin ?? versions[0],
     flexible,
+    requestShape: definition.request,
+    responseShape: definition.response,
     isFlexible,
     requestHeaderVersion: (version) => (isFlexible(version) ? 2 : 1),
     // A client that asks for ApiVersions does not know yet what the broker speaks (KIP-511).

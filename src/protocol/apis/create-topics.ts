@@ -34,7 +34,7 @@ export const CreateTopics = api({
       name: string,
       topicId: uuid.since(7).ignorable,
       errorCode: int16,
-      errorMessage: string.nullable.since(1).or('').ignorable,
+      errorMessage: string.nullable.since(1).ignorable,
       topicConfigErrorCode: int16.since(5).tag(0).ignorable,
       numPartitions: int32.since(5).or(-1).ignorable,
       replicationFactor: int16.since(5).or(-1).ignorable,

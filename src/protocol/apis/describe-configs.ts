@@ -31,6 +31,7 @@ export const DescribeConfigs = api({
         name: string,
         value: string.nullable,
         readOnly: bool,
+        isDefault: bool.until(1).ignorable,
         configSource: int8.since(1).or(-1).ignorable,
         isSensitive: bool,
         synonyms: array({
@@ -39,7 +40,7 @@ export const DescribeConfigs = api({
           source: int8,
         }).since(1).ignorable,
         configType: int8.since(3).ignorable,
-        documentation: string.nullable.since(3).or('').ignorable,
+        documentation: string.nullable.since(3).ignorable,
       }),
     }),
   },

@@ -19,7 +19,7 @@ export const FindCoordinator = api({
   response: {
     throttleTimeMs: int32.since(1).ignorable,
     errorCode: int16.until(4),
-    errorMessage: string.nullable.since(1).until(4).or('').ignorable,
+    errorMessage: string.nullable.since(1).until(4).ignorable,
     nodeId: int32.until(4),
     host: string.until(4),
     port: int32.until(4),
