@@ -124,7 +124,7 @@ export class Peer<Event extends { event: string }> {
     return this.child.exitCode !== null || this.child.signalCode !== null
   }
 
-  /** Resolves when `holds` does, looked at after every event. @throws when the process ends first or time is up. */
+  /** Resolves when `holds` does, looked at after every event and now and then (it may hang on others). @throws when the process ends first or time is up. */
   async until(what: string, holds: () => boolean, timeoutMs = 45_000): Promise<void> {
     const deadline = performance.now() + timeoutMs
     while (!holds()) {
@@ -133,13 +133,13 @@ export class Peer<Event extends { event: string }> {
         const why = this.ended
           ? `it ended (${this.child.exitCode ?? this.child.signalCode})`
           : `${timeoutMs} ms passed`
-        const last = this.events.slice(-5).map((event) => JSON.stringify(event))
+        const last = this.events.slice(-5).map((event) => JSON.stringify(event).slice(0, 200))
         throw new Error(
           `waiting for ${what}: ${why}\nlast events: ${last.join(' ')}\n${this.stderr.slice(-3000)}`,
         )
       }
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left)
+        const timer = setTimeout(resolve, Math.min(left, 100))
         this.#waiting.push(() => {
           clearTimeout(timer)
           resolve()
