@@ -175,7 +175,8 @@ export class ClientConnection implements Caller, Reader {
 
   /** The reader of the answers is too far behind. */
   #isHeldUp(): boolean {
-    return this.#outbound.waitingBytes >= this.#shared.limits.connectionOutboundBytesMax
+    const bytes = this.#outbound.waitingBytes + this.#line.answeredBytes
+    return bytes >= this.#shared.limits.connectionOutboundBytesMax
   }
 
   #start(frame: Buffer, route: Route): void {

@@ -25,6 +25,7 @@ export class RequestLine {
   readonly #pipelined: Pipelined
   readonly #slots: Slot[] = []
   #underWay = 0
+  #answeredBytes = 0
 
   constructor(limits: { requestsMax: number; pipelinedMax: number }, pipelined: Pipelined) {
     this.#max = limits.requestsMax
@@ -34,6 +35,11 @@ export class RequestLine {
 
   get isEmpty(): boolean {
     return this.#slots.length === 0
+  }
+
+  /** Bytes of answers that have not left. */
+  get answeredBytes(): number {
+    return this.#answeredBytes
   }
 
   mayStart(route: Route): boolean {
@@ -60,6 +66,7 @@ export class RequestLine {
     if (!this.#slots.includes(slot)) return false
     slot.answer = answer
     this.#underWay--
+    this.#answeredBytes += sizeOf(answer)
     return true
   }
 
@@ -69,6 +76,7 @@ export class RequestLine {
     let bytes = 0
     for (let first = this.#slots[0]; first?.answer !== undefined; first = this.#slots[0]) {
       if (first.answer !== null) for (const buffer of first.answer) buffers.push(buffer)
+      this.#answeredBytes -= sizeOf(first.answer)
       bytes += first.bytes
       this.#slots.shift()
       if (this.#slots.length > 0) this.#pipelined.count--
@@ -82,8 +90,15 @@ export class RequestLine {
     if (at < 0) return
     for (const dropped of this.#slots.splice(at)) {
       if (dropped.answer === undefined) this.#underWay--
+      else this.#answeredBytes -= sizeOf(dropped.answer)
       this.#pipelined.count--
     }
     if (at === 0) this.#pipelined.count++ // the first of a connection is not counted
   }
+}
+
+function sizeOf(answer: Answer): number {
+  let bytes = 0
+  if (answer !== null) for (const buffer of answer) bytes += buffer.length
+  return bytes
 }

@@ -1,0 +1,164 @@
+/** A clock that moves when told, and a net inside the process: each chunk arrives as it was written, in a later turn. */
+import { Faulted } from '../../src/base/errors.ts'
+import type { Clock, Connection, Listener, Net, Timer } from '../../src/io/world.ts'
+
+export class ManualClock implements Clock {
+  #nowMs = 0
+  readonly #timers = new Set<{ atMs: number; callback: () => void }>()
+
+  now(): number {
+    return 1_700_000_000_000 + this.#nowMs
+  }
+  monotonic(): number {
+    return this.#nowMs
+  }
+  setTimer(delayMs: number, callback: () => void): Timer {
+    const timer = { atMs: this.#nowMs + Math.max(0, delayMs), callback }
+    this.#timers.add(timer)
+    return { cancel: () => void this.#timers.delete(timer) }
+  }
+  soon(callback: () => void): void {
+    setImmediate(callback)
+  }
+  get timers(): number {
+    return this.#timers.size
+  }
+  /** Fires what is due, in order, and lets what follows from each settle. */
+  async advance(ms: number): Promise<void> {
+    const untilMs = this.#nowMs + ms
+    for (;;) {
+      const due = [...this.#timers].filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0]
+      if (due === undefined) break
+      this.#timers.delete(due)
+      this.#nowMs = Math.max(this.#nowMs, due.atMs)
+      due.callback()
+      await turns()
+    }
+    this.#nowMs = untilMs
+    await turns()
+  }
+}
+
+/** Everything that is under way inside the process has happened. */
+export async function turns(count = 20): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Bytes that one side may have under way before `write` answers false. */
+const highWater = 64 * 1024
+
+/** Connections of one process. A side that does not read (`pause`) holds what was written to it. */
+export class MemoryNet implements Net {
+  readonly #listeners = new Map<number, (connection: Connection) => void>()
+  #nextPort = 40_000
+
+  listen(
+    options: { host: string; port: number },
+    onConnection: (connection: Connection) => void,
+  ): Promise<Listener> {
+    const port = options.port === 0 ? this.#nextPort++ : options.port
+    this.#listeners.set(port, onConnection)
+    return Promise.resolve({
+      host: options.host,
+      port,
+      close: () => {
+        this.#listeners.delete(port)
+        return Promise.resolve()
+      },
+    })
+  }
+
+  connect({ host, port }: { host: string; port: number }): Promise<MemoryConnection> {
+    const onConnection = this.#listeners.get(port)
+    if (onConnection === undefined) return Promise.reject(new Faulted('net', `connect to ${host}:${port}`))
+    const [near, far] = [
+      new MemoryConnection(`${host}:${port}`),
+      new MemoryConnection(`10.0.0.1:${this.#nextPort++}`),
+    ]
+    near.peer = far
+    far.peer = near
+    onConnection(far)
+    return Promise.resolve(near)
+  }
+}
+
+export class MemoryConnection implements Connection {
+  onData: (chunk: Buffer) => void = () => {}
+  onClose: (fault: Faulted | null) => void = () => {}
+  onDrain: () => void = () => {}
+  peer: MemoryConnection | undefined
+  readonly #inbox: Buffer[] = []
+  #isPaused = false
+  #isDelivering = false
+  #needsDrain = false
+  /** No more comes from the other side. */
+  #hasEnded = false
+  #isClosed = false
+
+  constructor(readonly remote: string) {}
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+  get pendingBytes(): number {
+    return this.peer === undefined ? 0 : this.peer.#inbox.reduce((sum, chunk) => sum + chunk.length, 0)
+  }
+
+  write(buffers: readonly Buffer[]): boolean {
+    if (this.peer === undefined || this.#isClosed) return false
+    this.peer.#inbox.push(...buffers)
+    this.peer.#deliverSoon()
+    if (this.pendingBytes > highWater) this.#needsDrain = true
+    return !this.#needsDrain
+  }
+  pause(): void {
+    this.#isPaused = true
+  }
+  resume(): void {
+    this.#isPaused = false
+    this.#deliverSoon()
+  }
+  end(): void {
+    const { peer } = this
+    if (peer === undefined) return
+    peer.#hasEnded = true
+    peer.#deliverSoon()
+  }
+  destroy(): void {
+    const { peer } = this
+    if (peer !== undefined) peer.#inbox.length = 0
+    this.end()
+    this.#close()
+  }
+
+  #deliverSoon(): void {
+    if (this.#isDelivering) return
+    this.#isDelivering = true
+    setImmediate(() => this.#deliver())
+  }
+
+  #deliver(): void {
+    this.#isDelivering = false
+    while (!this.#isPaused && !this.#isClosed) {
+      const chunk = this.#inbox.shift()
+      if (chunk === undefined) break
+      this.onData(chunk)
+    }
+    const writer = this.peer
+    if (writer !== undefined && this.#inbox.length === 0 && writer.#needsDrain) {
+      writer.#needsDrain = false
+      writer.onDrain()
+    }
+    // As with sockets: who does not read does not see the end.
+    if (this.#hasEnded && this.#inbox.length === 0 && !this.#isPaused && !this.#isClosed) {
+      this.#close()
+      this.end()
+    }
+  }
+
+  #close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    setImmediate(() => this.onClose(null))
+  }
+}
