@@ -55,6 +55,25 @@ export class Coordinators {
   async forgetTopic(name: string): Promise<void> {
     await Promise.all(this.all().map((executor) => executor.execute({ type: 'forgetTopics', names: [name] })))
   }
+
+  /**
+   * Forgets the offsets of topics that are gone: to be called when coordinators have started to lead, for a topic may have been
+   * deleted just before its coordinator was lost. A topic made anew must not be read from the old one's offsets.
+   */
+  async forgetTopicsBut(isKnown: (name: string) => boolean): Promise<void> {
+    const forgotten = this.all().map(async (executor) => {
+      const names = executor.query(topicsOf).filter((name) => !isKnown(name))
+      if (names.length > 0) await executor.execute({ type: 'forgetTopics', names })
+    })
+    await Promise.all(forgotten)
+  }
+}
+
+/** Those with committed offsets. */
+function topicsOf({ groups }: Readonly<GroupsState>): string[] {
+  const names = new Set<string>()
+  for (const { offsets } of groups.values()) for (const name of offsets.keys()) names.add(name)
+  return [...names]
 }
 
 /** Kafka's rule, which monitoring tools know: Java's hash of the string, without its sign. */

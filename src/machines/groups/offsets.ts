@@ -45,7 +45,8 @@ export function commitOffsets(
     type: 'offsetsCommitted',
     groupId: group.id,
     committedMs: now.wallMs,
-    expireMs: retentionMs === null ? -1 : now.wallMs + retentionMs,
+    // Clients may name any int64.
+    expireMs: retentionMs === null ? -1 : Math.min(now.wallMs + retentionMs, Number.MAX_SAFE_INTEGER),
     topics,
   } as const
   const member = group.members.get(command.memberId)
