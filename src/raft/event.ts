@@ -1,0 +1,42 @@
+/**
+ * What goes into the core: what others say, what the clock says, and what became of the I/O that a `Ready` asked for.
+ * Times are monotonic milliseconds.
+ */
+import type { Message } from './message.ts'
+
+export type Event<Entries> =
+  /** The ticker. Only needed at or after `deadlineMs`; more often is harmless. */
+  | { readonly type: 'tick'; readonly nowMs: number }
+  | {
+      readonly type: 'receive'
+      readonly from: number
+      readonly message: Message<Entries>
+      readonly nowMs: number
+    }
+  /** On the leader: so many units were put behind the end of the log, in the leader's epoch. */
+  | { readonly type: 'proposed'; readonly units: number }
+  /**
+   * A sync has finished: everything below `position` survives a crash. `truncations` is what the core said when the sync
+   * began; if the log was cut since, the answer is about another log and is ignored (R-11).
+   */
+  | { readonly type: 'durable'; readonly position: number; readonly truncations: number }
+  /** `Ready.ballot` of this epoch is durable. */
+  | { readonly type: 'balloted'; readonly epoch: number; readonly nowMs: number }
+  /** What `Ready.reads` asked for. Units [from, until), `bytes` large. Stale ones are dropped. */
+  | {
+      readonly type: 'read'
+      readonly to: number
+      readonly from: number
+      readonly until: number
+      readonly bytes: number
+      readonly entries: Entries
+      readonly epoch: number
+    }
+  /** Stand for election now (through a pre-vote), without waiting for the timer. */
+  | { readonly type: 'campaign'; readonly nowMs: number }
+  /** On the leader: hand over to that voter, as soon as it has everything. Ends by itself after an election timeout. */
+  | { readonly type: 'transfer'; readonly to: number; readonly nowMs: number }
+  /** The connection to a peer broke: what was sent may be lost. */
+  | { readonly type: 'peerLost'; readonly peer: number }
+  /** The log has forgotten what lies below `position`, all of it committed. */
+  | { readonly type: 'trimmed'; readonly position: number }

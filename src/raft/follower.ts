@@ -1,0 +1,171 @@
+/**
+ * Follows the leader of its epoch, or waits for one.
+ *
+ *     highWatermark <= verified     what is known to equal the leader's log
+ *     acknowledged  <= verified     of that, what is durable, and said so
+ */
+import { assert } from '../base/assert.ts'
+import type { Append, Message } from './message.ts'
+import type { Role, Transitions } from './role.ts'
+import type { State } from './state.ts'
+
+export class Follower<Entries> implements Role<Entries> {
+  readonly name = 'follower'
+  readonly #state: State<Entries>
+  readonly #transitions: Transitions
+  #leaderId: number
+  #heardMs: number
+  #deadlineMs: number
+  /** What is committed equals every later leader's log, so each stay begins there.  @source Raft 5.4, leader completeness */
+  #verified: number
+  #acknowledged: number
+  #acknowledgeDue = false
+  #leaderHighWatermark = 0
+
+  /** `heardMs`: when a leader was last heard, -Infinity if never. `deadlineMs`: when to campaign. */
+  constructor(
+    state: State<Entries>,
+    transitions: Transitions,
+    options: { leaderId: number; heardMs: number; deadlineMs: number },
+  ) {
+    this.#state = state
+    this.#transitions = transitions
+    this.#leaderId = options.leaderId
+    this.#heardMs = options.heardMs
+    this.#deadlineMs = options.deadlineMs
+    this.#verified = state.highWatermark
+    this.#acknowledged = state.highWatermark
+  }
+
+  get leaderId(): number {
+    return this.#leaderId
+  }
+  get heardMs(): number {
+    return this.#heardMs
+  }
+  get deadlineMs(): number {
+    return this.#state.isVoter ? this.#deadlineMs : Infinity
+  }
+
+  hasLeader(nowMs: number): boolean {
+    return nowMs - this.#heardMs < this.#state.settings.electionTimeoutMs
+  }
+
+  tick(nowMs: number): void {
+    if (nowMs >= this.deadlineMs) this.#transitions.campaign('preVote', nowMs)
+  }
+
+  /** A vote was given: the candidate gets its time. (Never for a pre-vote, R-02.) */
+  postponeElection(nowMs: number): void {
+    this.#deadlineMs = nowMs + this.#state.electionDelayMs()
+  }
+
+  receive(from: number, message: Message<Entries>, nowMs: number): void {
+    switch (message.type) {
+      case 'append':
+        this.#hear(from, nowMs)
+        this.#append(from, message)
+        break
+      case 'heartbeat':
+        this.#hear(from, nowMs)
+        this.#learn(message.highWatermark)
+        this.#state.promise(from, {
+          type: 'heartbeatReply',
+          epoch: message.epoch,
+          sentMs: message.sentMs,
+          matched: this.#verified,
+          durable: this.#durable(),
+        })
+        break
+      case 'advance':
+        this.#hear(from, nowMs)
+        this.#learn(message.highWatermark)
+        break
+      case 'timeoutNow':
+        if (from === this.#leaderId) this.#transitions.campaign('transfer', nowMs)
+        break
+      default:
+      // Replies to what this member asked in another role.
+    }
+  }
+
+  durable(): void {
+    this.#raise()
+    if (this.#durable() > this.#acknowledged) this.#acknowledgeDue = true
+  }
+
+  flush(): void {
+    if (!this.#acknowledgeDue || this.#leaderId === -1) return
+    this.#acknowledgeDue = false
+    this.#acknowledged = this.#durable()
+    this.#state.promise(this.#leaderId, {
+      type: 'appended',
+      epoch: this.#state.epoch,
+      matched: this.#verified,
+      durable: this.#acknowledged,
+    })
+  }
+
+  #hear(from: number, nowMs: number): void {
+    if (this.#leaderId === -1) this.#leaderId = from
+    assert(this.#leaderId === from, 'an epoch has one leader')
+    this.#heardMs = nowMs
+    this.#deadlineMs = nowMs + this.#state.electionDelayMs()
+  }
+
+  #append(from: number, message: Append<Entries>): void {
+    const state = this.#state
+    const { extents, highWatermark } = state
+    // Below the high watermark the logs agree by leader completeness, also where this log has forgotten its epochs.
+    if (message.from > highWatermark && !this.#agrees(message.from, message.fromEpoch)) {
+      this.#refuse(from, message)
+      return
+    }
+    const until = message.runs.at(-1)?.until ?? message.from
+    if (until > highWatermark) {
+      const fresh = extents.firstDifference(Math.max(message.from, highWatermark), message.runs)
+      if (fresh < until) {
+        assert(message.entries !== null, 'an append with runs carries their units')
+        // Only a real difference cuts: an old append that ends earlier says nothing about what follows it (R-19, R-23).
+        if (fresh < extents.end) state.truncate(fresh)
+        state.append(fresh, message.runs, message.entries)
+      }
+      this.#verified = Math.max(this.#verified, until)
+    }
+    this.#learn(message.highWatermark)
+    // Said when durable; at once when there is nothing to wait for, or the leader asks where the logs agree.
+    if (message.runs.length === 0 || extents.durable >= until) this.#acknowledgeDue = true
+  }
+
+  #refuse(from: number, message: Append<Entries>): void {
+    const { extents, highWatermark } = this.#state
+    const bound = Math.min(message.from, extents.end)
+    const position = Math.max(highWatermark, extents.lastAtMost(message.fromEpoch, bound))
+    this.#state.promise(from, {
+      type: 'conflict',
+      epoch: message.epoch,
+      from: message.from,
+      position,
+      positionEpoch: extents.epochBefore(position),
+    })
+  }
+
+  #agrees(position: number, epoch: number): boolean {
+    const { extents } = this.#state
+    return position <= extents.end && extents.epochBefore(position) === epoch
+  }
+
+  #durable(): number {
+    return Math.min(this.#verified, this.#state.extents.durable)
+  }
+
+  #learn(highWatermark: number): void {
+    this.#leaderHighWatermark = Math.max(this.#leaderHighWatermark, highWatermark)
+    this.#raise()
+  }
+
+  /** Never beyond what is known to be the leader's (R-23), nor beyond what this member itself could still serve after a crash. */
+  #raise(): void {
+    this.#state.maybeCommit(Math.min(this.#leaderHighWatermark, this.#durable()))
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * What the leader knows of one follower.
+ *
+ *     probe   where do the logs agree? One empty append at a time
+ *     stream  they agree up to `next`: appends are pipelined within a window
+ *     behind  `next` lies below this log's start: heartbeats only, until an image brings it up (image installation)
+ *
+ *     durable <= next      durable: counted; next: the first unit that was not sent
+ */
+import type { RaftSettings } from './state.ts'
+
+export class Progress {
+  #phase: 'probe' | 'stream' | 'behind' = 'probe'
+  #durable = 0
+  #next: number
+  /** Ends and sizes of the appends that are under way, oldest first. */
+  readonly #ends: number[] = []
+  readonly #sizes: number[] = []
+  #inflightBytes = 0
+  /** When the leader sent the newest heartbeat that was answered. */
+  contactMs: number
+  /** When the follower last got further, or had nothing to get. */
+  movedMs: number
+  /** When the probe that is under way left; -Infinity for none. */
+  probeSentMs = -Infinity
+  #matched = 0
+  /** The driver is reading for it. */
+  isReading = false
+  toldHighWatermark = -1
+
+  constructor(next: number, nowMs: number) {
+    this.#next = next
+    this.contactMs = nowMs
+    this.movedMs = nowMs
+  }
+
+  get phase(): 'probe' | 'stream' | 'behind' {
+    return this.#phase
+  }
+  get durable(): number {
+    return this.#durable
+  }
+  get next(): number {
+    return this.#next
+  }
+  get inflightAppends(): number {
+    return this.#ends.length
+  }
+
+  hasRoom(settings: RaftSettings): boolean {
+    return this.#ends.length < settings.inflightAppendsMax && this.#inflightBytes < settings.inflightBytesMax
+  }
+
+  sent(until: number, bytes: number): void {
+    this.#next = until
+    this.#ends.push(until)
+    this.#sizes.push(bytes)
+    this.#inflightBytes += bytes
+  }
+
+  /**
+   * Its log is the leader's up to `matched`, durably up to `durable`. Both only grow within an epoch, so an old answer changes
+   * nothing. Returns whether more is durable.
+   */
+  maybeAdvance(matched: number, durable: number, nowMs: number): boolean {
+    if (matched > this.#matched || this.#ends.length === 0) this.movedMs = nowMs
+    this.#matched = Math.max(this.#matched, matched)
+    while ((this.#ends[0] ?? Infinity) <= durable) {
+      this.#ends.shift()
+      this.#inflightBytes -= this.#sizes.shift() ?? 0
+    }
+    if (this.#phase === 'probe' && matched >= this.#next) {
+      this.#phase = 'stream'
+      this.#next = matched
+      this.movedMs = nowMs
+    }
+    if (durable <= this.#durable) return false
+    this.#durable = durable
+    return true
+  }
+
+  /** Looks again for where the logs agree, from `next` downwards. What was under way is forgotten. */
+  probe(next: number): void {
+    this.#phase = 'probe'
+    this.#next = Math.max(next, this.#durable)
+    this.#ends.length = 0
+    this.#sizes.length = 0
+    this.#inflightBytes = 0
+    this.#matched = this.#durable
+    this.probeSentMs = -Infinity
+    this.isReading = false
+  }
+
+  fallBehind(): void {
+    this.#phase = 'behind'
+  }
+}

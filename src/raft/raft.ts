@@ -1,0 +1,232 @@
+/**
+ * The consensus core: one member of one quorum, as a value. It reads no clock, draws no chance, touches no byte: `step` takes
+ * an event, `ready` gives what follows from all events since. It reasons over positions and epochs; the log holds the bytes.
+ *
+ *   raft.ts       the face; which epoch a message belongs to; the changes of role
+ *   message.ts    what members say to each other         event.ts    what comes in
+ *   ready.ts      what goes out, and the durability rule  extents.ts  epochs and ends of the log
+ *   state.ts      what every role shares                  quorum.ts   majorities
+ *   follower.ts, candidate.ts, leader.ts                  what only one role has
+ *   progress.ts   the leader's knowledge of a follower
+ *
+ *     follower --- election time-out ---> candidate (pre-vote) --- majority would ---> candidate (vote) --- majority ---> leader
+ *        ^   ^----------- lost, or a leader is heard ---------------|---------------------|                                |
+ *        |---------------------------- a newer epoch, or a majority not heard for an election time-out ---------------------|
+ *
+ * Beside the paper: pre-vote, check-quorum and leader stickiness together (any one alone has a livelock, R-01 to R-06);
+ * appends pipelined within a window; conflicts skipped by epochs; leadership transfer; a follower answers for what is durable.
+ *
+ * A sole voter elects itself at once, and writes no ballot for it: nobody else can win the epoch, and the epoch-start mark,
+ * which must be durable before the leader is ready, is the proof of it (a log that knows a newer epoch than the ballot wins).
+ * That saves a sync and a file for each of a single broker's partitions.
+ *
+ * Room: observers and voter changes enter through `State.voters` and quorum.ts; images through `Progress` 'behind'.
+ * @source "In Search of an Understandable Consensus Algorithm (extended)", cited as Raft; Ongaro's thesis; R-xx: reliability rules
+ */
+import { assert } from '../base/assert.ts'
+import { Candidate } from './candidate.ts'
+import type { Event } from './event.ts'
+import { Extents, type ExtentsAtOpen } from './extents.ts'
+import { Follower } from './follower.ts'
+import { Leader } from './leader.ts'
+import type { Message, VoteRequest } from './message.ts'
+import type { Ballot, Ready } from './ready.ts'
+import type { Campaign, Role, Transitions } from './role.ts'
+import { type RaftSettings, State } from './state.ts'
+
+export interface RaftOptions {
+  readonly id: number
+  readonly voters: readonly number[]
+  /** { epoch: 0, votedFor: -1 } when there never was one. */
+  readonly ballot: Ballot
+  readonly extents: ExtentsAtOpen
+  readonly settings: RaftSettings
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  readonly nowMs: number
+}
+
+export class Raft<Entries> implements Transitions {
+  readonly #state: State<Entries>
+  #role: Role<Entries>
+
+  constructor(options: RaftOptions) {
+    const state = new State<Entries>({ ...options, extents: new Extents(options.extents) })
+    this.#state = state
+    // A restart forgets whom it followed: until it would have heard, it helps nobody against a leader that may live (R-04).
+    const heardMs = state.epoch > 0 ? options.nowMs : -Infinity
+    this.#role = new Follower(state, this, {
+      leaderId: -1,
+      heardMs,
+      deadlineMs: options.nowMs + state.electionDelayMs(),
+    })
+    if (state.isSoleVoter) this.campaign('vote', options.nowMs)
+  }
+
+  get role(): Role<Entries>['name'] {
+    return this.#role.name
+  }
+  get epoch(): number {
+    return this.#state.epoch
+  }
+  /** -1 when unknown. */
+  get leaderId(): number {
+    return this.#role.leaderId
+  }
+  get voters(): readonly number[] {
+    return this.#state.voters
+  }
+  get votedFor(): number {
+    return this.#state.votedFor
+  }
+  /** Leads, and the start of its epoch is committed. */
+  get isReady(): boolean {
+    return this.#role instanceof Leader && this.#role.isReady
+  }
+  /** Leads and is not handing over. */
+  get acceptsProposals(): boolean {
+    return this.#role instanceof Leader && this.#role.acceptsProposals
+  }
+  /** Exclusive position. Never goes back. */
+  get highWatermark(): number {
+    return this.#state.highWatermark
+  }
+  get endPosition(): number {
+    return this.#state.extents.end
+  }
+  get durablePosition(): number {
+    return this.#state.extents.durable
+  }
+  /** To be given back with `durable`. */
+  get truncations(): number {
+    return this.#state.extents.truncations
+  }
+  /** When the next tick matters; Infinity: never (a sole voter). */
+  get deadlineMs(): number {
+    return this.#role.deadlineMs
+  }
+
+  step(event: Event<Entries>): void {
+    const role = this.#role
+    switch (event.type) {
+      case 'tick':
+        role.tick(event.nowMs)
+        break
+      case 'receive':
+        this.#receive(event.from, event.message, event.nowMs)
+        break
+      case 'proposed':
+        assert(role instanceof Leader, 'only a leader proposes')
+        role.proposed(event.units)
+        break
+      case 'durable':
+        if (this.#state.extents.maybeDurable(event.position, event.truncations)) role.durable()
+        break
+      case 'balloted':
+        if (role instanceof Candidate && event.epoch === this.epoch) role.balloted(event.nowMs)
+        break
+      case 'read':
+        if (role instanceof Leader) role.read(event)
+        break
+      case 'campaign':
+        if (this.#state.isVoter && !(role instanceof Leader)) this.campaign('preVote', event.nowMs)
+        break
+      case 'transfer':
+        if (role instanceof Leader) role.transfer(event.to, event.nowMs)
+        break
+      case 'peerLost':
+        if (role instanceof Leader) role.peerLost(event.peer)
+        break
+      case 'trimmed':
+        assert(event.position <= this.highWatermark, 'only what is committed is forgotten')
+        this.#state.extents.trim(event.position)
+    }
+  }
+
+  /** All that the events since the last call have added up to; see ready.ts for what to do with it. */
+  ready(): Ready<Entries> {
+    this.#role.flush()
+    return this.#state.takeReady()
+  }
+
+  #receive(from: number, message: Message<Entries>, nowMs: number): void {
+    if (message.type === 'voteRequest') {
+      this.#answerVote(from, message, nowMs)
+      return
+    }
+    if (message.type === 'voteReply' && message.preVote && message.granted) {
+      // Speaks of the epoch that would be; nobody is in it yet (R-01).
+      if (message.epoch === this.epoch + 1) this.#role.receive(from, message, nowMs)
+      return
+    }
+    const speaksAsLeader =
+      message.type === 'append' || message.type === 'heartbeat' || message.type === 'advance'
+    if (message.epoch < this.epoch) {
+      if (speaksAsLeader) this.#state.promise(from, { type: 'fenced', epoch: this.epoch })
+      return
+    }
+    if (message.epoch > this.epoch) this.follow(message.epoch, speaksAsLeader ? from : -1, nowMs)
+    else if (speaksAsLeader && this.#role.name === 'candidate') this.follow(message.epoch, from, nowMs)
+    this.#role.receive(from, message, nowMs)
+  }
+
+  #answerVote(from: number, request: VoteRequest, nowMs: number): void {
+    const state = this.#state
+    const { preVote } = request
+    const isHelpful = request.transfer || !this.#role.hasLeader(nowMs)
+    // A newer epoch is only entered for a candidate that may be helped: else one member that cannot hear the leader would
+    // depose it again and again (R-04, R-06).
+    if (!preVote && isHelpful && request.epoch > this.epoch) this.follow(request.epoch, -1, nowMs)
+    const isNewer =
+      request.lastEpoch > state.extents.lastEpoch ||
+      (request.lastEpoch === state.extents.lastEpoch && request.endPosition >= state.extents.end)
+    const mayVote = preVote
+      ? request.epoch > this.epoch
+      : request.epoch === this.epoch &&
+        (state.votedFor === from || (state.votedFor === -1 && this.leaderId === -1))
+    const granted = isHelpful && isNewer && mayVote
+    if (granted && !preVote) {
+      state.vote(from)
+      if (this.#role instanceof Follower) this.#role.postponeElection(nowMs)
+    }
+    const epoch = granted ? request.epoch : this.epoch
+    const reply = { type: 'voteReply', epoch, preVote, granted } as const
+    if (preVote) state.send(from, reply)
+    else state.promise(from, reply)
+  }
+
+  /** A change of role; called by roles. */
+  follow(epoch: number, leaderId: number, nowMs: number): void {
+    const state = this.#state
+    const before = this.#role
+    if (epoch > state.epoch) state.enterEpoch(epoch)
+    // A newer epoch alone is no sign of life: who has waited long goes on waiting from there.
+    const keepsWaiting = before instanceof Follower && leaderId === -1
+    this.#role = new Follower(state, this, {
+      leaderId,
+      heardMs: leaderId === -1 ? -Infinity : nowMs,
+      deadlineMs: keepsWaiting ? before.deadlineMs : nowMs + state.electionDelayMs(),
+    })
+  }
+
+  /** A change of role; called by roles. */
+  campaign(kind: Campaign, nowMs: number): void {
+    const state = this.#state
+    assert(state.isVoter, 'only a voter campaigns')
+    if (state.isSoleVoter) {
+      state.openOwnEpoch()
+      this.lead(nowMs)
+      return
+    }
+    if (kind !== 'preVote') {
+      state.enterEpoch(state.epoch + 1)
+      state.vote(state.id)
+    }
+    this.#role = new Candidate(state, this, kind, nowMs)
+  }
+
+  /** A change of role; called by roles. */
+  lead(nowMs: number): void {
+    this.#role = new Leader(this.#state, this, nowMs)
+  }
+}

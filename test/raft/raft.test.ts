@@ -1,0 +1,229 @@
+/** The arithmetic of the core against brute force, and what conversations cannot say. */
+import t from 'tap'
+import { type EpochStart, Extents } from '../../src/raft/extents.ts'
+import type { Run } from '../../src/raft/message.ts'
+import { majority, reached, tally } from '../../src/raft/quorum.ts'
+import { Raft } from '../../src/raft/raft.ts'
+import { Seeded } from './random.ts'
+
+const settings = {
+  electionTimeoutMs: 1000,
+  heartbeatMs: 100,
+  appendBytesMax: 1000,
+  inflightBytesMax: 1000,
+  inflightAppendsMax: 4,
+}
+
+t.test('majorities', async (t) => {
+  const random = new Seeded(1)
+  for (let round = 0; round < 2000; round++) {
+    const count = 1 + random.below(7)
+    const voters = Array.from({ length: count }, (_, index) => index + 1)
+    const values = new Map(voters.map((voter) => [voter, random.below(6)]))
+    const value = reached(voters, (voter) => values.get(voter) ?? 0)
+    const holders = (least: number) => voters.filter((voter) => (values.get(voter) ?? 0) >= least).length
+    if (holders(value) * 2 <= count) t.fail(`${value} is not reached by a majority of ${[...values]}`)
+    if (holders(value + 1) * 2 > count) t.fail(`more than ${value} is reached by ${[...values]}`)
+
+    const answers = new Map<number, boolean>()
+    for (const voter of voters) if (random.chance(0.7)) answers.set(voter, random.chance(0.5))
+    const yes = [...answers.values()].filter(Boolean).length
+    const open = count - answers.size
+    const expected = yes * 2 > count ? 'won' : (yes + open) * 2 > count ? 'open' : 'lost'
+    if (tally(voters, answers) !== expected) t.fail(`${[...answers]} of ${count} is ${expected}`)
+  }
+  t.same([1, 2, 3, 4, 5, 6].map(majority), [1, 2, 2, 3, 3, 4])
+})
+
+t.test('extents say the same as a list with one epoch for each unit', async (t) => {
+  const random = new Seeded(2)
+  for (let round = 0; round < 60; round++) {
+    let units: number[] = []
+    let start = 0
+    const extents = new Extents({ start: 0, startEpoch: 0, end: 0, epochs: [] })
+    const before = (position: number): number => units[position - 1] ?? 0
+    for (let step = 0; step < 20; step++) {
+      const dice = random.float()
+      if (dice < 0.6) {
+        const epoch = Math.max(1, extents.lastEpoch + random.below(2))
+        const width = 1 + random.below(4)
+        extents.append(epoch, width)
+        units.push(...Array.from({ length: width }, () => epoch))
+      } else if (dice < 0.8 && extents.end > start) {
+        const position = start + random.below(extents.end - start)
+        extents.truncate(position)
+        units = units.slice(0, position)
+      } else {
+        start = start + random.below(extents.end - start + 1)
+        extents.trim(start)
+      }
+      const epochs = Array.from({ length: extents.end - start + 1 }, (_, at) =>
+        extents.epochBefore(start + at),
+      )
+      t.same(
+        epochs,
+        epochs.map((_, at) => before(start + at)),
+        { diagnostic: false },
+      )
+      const epoch = random.below(extents.lastEpoch + 2)
+      const bound = start + random.below(extents.end - start + 1)
+      let last = bound
+      while (last >= start && before(last) > epoch) last--
+      t.equal(extents.lastAtMost(epoch, bound), last < start ? -1 : last)
+
+      const other = changed(units, random)
+      const from = start + random.below(Math.min(extents.end, other.length) - start + 1 || 1)
+      if (from > other.length) continue
+      let parts = from
+      while (parts < other.length && parts < units.length && other[parts] === units[parts]) parts++
+      t.equal(extents.firstDifference(from, runsOf(other, from)), parts)
+      t.same(extents.runs(bound, extents.end), runsOf(units, bound))
+    }
+    t.equal(extents.end, units.length)
+  }
+})
+
+/** The same log with another tail of newer epochs. */
+function changed(units: readonly number[], random: Seeded): number[] {
+  const kept = units.slice(0, random.below(units.length + 1))
+  const epoch = Math.max(units.at(-1) ?? 0, 1) + random.below(2)
+  return [...kept, ...Array.from({ length: random.below(4) }, () => epoch)]
+}
+
+function runsOf(units: readonly number[], from: number): Run[] {
+  const runs: Run[] = []
+  for (let at = from; at < units.length; at++) {
+    const epoch = units[at] ?? 0
+    if (runs.at(-1)?.epoch === epoch) runs.pop()
+    runs.push({ epoch, until: at + 1 })
+  }
+  return runs
+}
+
+function member(options: { voters: readonly number[]; epoch?: number; epochs?: EpochStart[]; end?: number }) {
+  return new Raft<string>({
+    id: 1,
+    voters: options.voters,
+    ballot: { epoch: options.epoch ?? 0, votedFor: -1 },
+    extents: { start: 0, startEpoch: 0, end: options.end ?? 0, epochs: options.epochs ?? [] },
+    settings,
+    random: () => 0,
+    nowMs: 0,
+  })
+}
+
+t.test('R-07, R-13: who has lost an election has voted all the same', async (t) => {
+  const raft = member({ voters: [1, 2, 3] })
+  const vote = { preVote: false, transfer: false, lastEpoch: 0, endPosition: 0 }
+  raft.step({ type: 'campaign', nowMs: 0 })
+  raft.step({
+    type: 'receive',
+    from: 2,
+    nowMs: 0,
+    message: { type: 'voteReply', epoch: 1, preVote: true, granted: true },
+  })
+  t.same(raft.ready().ballot, { epoch: 1, votedFor: 1 })
+  for (const from of [2, 3]) {
+    raft.step({
+      type: 'receive',
+      from,
+      nowMs: 0,
+      message: { type: 'voteReply', epoch: 1, preVote: false, granted: false },
+    })
+  }
+  t.equal(raft.role, 'follower')
+  raft.step({ type: 'receive', from: 2, nowMs: 0, message: { type: 'voteRequest', epoch: 1, ...vote } })
+  t.match(raft.ready().promises.at(-1)?.message, { type: 'voteReply', granted: false })
+  t.equal(raft.votedFor, 1)
+})
+
+t.test('R-13: a refusal of a newer epoch is no vote, nor is one of a stranger', async (t) => {
+  const raft = member({ voters: [1, 2, 3] })
+  const reply = { type: 'voteReply', preVote: false, granted: true } as const
+  raft.step({ type: 'campaign', nowMs: 0 })
+  raft.step({ type: 'receive', from: 2, nowMs: 0, message: { ...reply, epoch: 1, preVote: true } })
+  raft.step({ type: 'balloted', epoch: 1, nowMs: 0 })
+  raft.step({ type: 'receive', from: 9, nowMs: 0, message: { ...reply, epoch: 1 } })
+  t.equal(raft.role, 'candidate', 'member 9 is no voter')
+  raft.step({ type: 'receive', from: 2, nowMs: 0, message: { ...reply, epoch: 4 } })
+  t.equal(raft.role, 'follower')
+  t.equal(raft.epoch, 4)
+})
+
+t.test('a newer epoch in the log than in the ballot is a vote that is spent', async (t) => {
+  const raft = member({ voters: [1, 2, 3], epoch: 3, epochs: [{ epoch: 5, from: 0 }], end: 2 })
+  t.equal(raft.epoch, 5)
+  raft.step({
+    type: 'receive',
+    from: 2,
+    nowMs: 5000,
+    message: {
+      type: 'voteRequest',
+      epoch: 5,
+      preVote: false,
+      transfer: false,
+      lastEpoch: 5,
+      endPosition: 9,
+    },
+  })
+  t.match(raft.ready().promises.at(-1)?.message, { granted: false })
+})
+
+t.test('a sole voter needs no tick and writes no ballot', async (t) => {
+  const raft = member({ voters: [1] })
+  t.equal(raft.deadlineMs, Infinity)
+  const { operations, ballot, messages, promises } = raft.ready()
+  t.same(
+    { operations, ballot, messages, promises },
+    {
+      operations: [{ type: 'epochStart', epoch: 1 }],
+      ballot: null,
+      messages: [],
+      promises: [],
+    },
+  )
+  t.equal(raft.role, 'leader')
+  t.equal(raft.isReady, false)
+  raft.step({ type: 'durable', position: 1, truncations: 0 })
+  t.equal(raft.isReady, true)
+  t.equal(raft.ready(), raft.ready(), 'nothing to say costs nothing')
+})
+
+t.test('who is no voter never campaigns', async (t) => {
+  const raft = member({ voters: [2, 3] })
+  raft.step({ type: 'tick', nowMs: 1e9 })
+  raft.step({ type: 'campaign', nowMs: 1e9 })
+  t.equal(raft.role, 'follower')
+  t.equal(raft.deadlineMs, Infinity)
+})
+
+t.test('R-19: what is committed is not even looked at by a later append', async (t) => {
+  const raft = member({ voters: [1, 2] })
+  const append = {
+    type: 'append',
+    epoch: 1,
+    from: 0,
+    fromEpoch: 0,
+    entries: 'E r',
+    highWatermark: 2,
+  } as const
+  const from = { type: 'receive', from: 2, nowMs: 0 } as const
+  raft.step({ ...from, message: { ...append, runs: [{ epoch: 1, until: 2 }] } })
+  raft.step({ type: 'durable', position: 2, truncations: 0 })
+  t.equal(raft.highWatermark, 2)
+  // A "leader" of a newer epoch that never saw them: it cannot have been elected.
+  raft.step({ ...from, message: { ...append, epoch: 2, runs: [{ epoch: 2, until: 1 }] } })
+  t.equal(raft.endPosition, 2, 'what lies below the high watermark is not even looked at')
+  t.equal(raft.highWatermark, 2)
+})
+
+t.test('R-22: what was trimmed still knows the epoch before it', async (t) => {
+  const raft = member({ voters: [1], epochs: [{ epoch: 3, from: 0 }], end: 5, epoch: 3 })
+  raft.ready()
+  raft.step({ type: 'durable', position: 6, truncations: 0 })
+  raft.step({ type: 'trimmed', position: 6 })
+  raft.step({ type: 'proposed', units: 2 })
+  raft.step({ type: 'durable', position: 8, truncations: 0 })
+  t.equal(raft.highWatermark, 8)
+  t.equal(raft.epoch, 4)
+})
