@@ -1,8 +1,8 @@
 /**
  * The brokers that are known and the connections to them: opened when needed, shared, opened again with back-off.
  *
- * Each broker has up to three connections ("lanes"), because answers come in order: behind a fetch or a join that waits,
- * nothing else would move.
+ * A broker may have several connections ("lanes"), because answers come in order: behind a request that waits, nothing else
+ * moves.
  */
 import { type Address, addressText } from './address.ts'
 import { backoff } from './backoff.ts'
@@ -12,7 +12,11 @@ import { open } from './handshake.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { ClientSettings } from './settings.ts'
 
-export type Lane = 'main' | 'fetch' | 'group'
+/**
+ * 'main' is shared. Each consumer has two of its own: fetches wait for data, and a join waits for the other members, which
+ * may be consumers of the same client.
+ */
+export type Lane = 'main' | `fetch-${number}` | `group-${number}`
 
 /** One lane to one address. */
 interface Link {
@@ -108,6 +112,15 @@ export class Brokers {
       advice: first?.advice ?? '',
       cause: first,
     })
+  }
+
+  /** Closes the connections of a lane that is used no more. */
+  drop(lane: Lane, reason: KafkaError): void {
+    for (const [key, link] of this.#links) {
+      if (!key.startsWith(`${lane} `)) continue
+      this.#links.delete(key)
+      link.connection?.close(reason)
+    }
   }
 
   async #connect(address: Address, lane: Lane): Promise<Connection> {

@@ -26,7 +26,8 @@ export class Cluster {
   readonly lifetime: Lifetime
   readonly brokers: Brokers
   readonly metadata: Metadata
-  /** By group id. Bounded: the oldest goes. */
+  #lastId = 0
+  /** By group id. Bounded. */
   readonly #coordinators = new Map<string, number>()
 
   constructor(settings: ClientSettings) {
@@ -34,6 +35,11 @@ export class Cluster {
     this.lifetime = new Lifetime(settings.transport.clock)
     this.brokers = new Brokers(settings, this.lifetime)
     this.metadata = new Metadata(settings, this.brokers)
+  }
+
+  /** A number of its own for each part that wants one. */
+  nextId(): number {
+    return this.#lastId++
   }
 
   get clock(): Clock {

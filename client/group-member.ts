@@ -1,0 +1,304 @@
+/**
+ * Membership in a consumer group, by the classic protocol: join, agree on an assignment, send heartbeats; again whenever the
+ * coordinator says that the group changes.
+ *
+ *     joining --> syncing --> stable --(rebalance)--> draining --> joining
+ *
+ * Draining: heartbeats go on while the application finishes what it has in hand, so that what is revoked is processed and
+ * committed before somebody else gets it.
+ * @source KIP-62, KIP-345, KIP-394
+ */
+import { errorName } from '../src/base/error-codes.ts'
+import { Heartbeat } from '../src/protocol/apis/heartbeat.ts'
+import { JoinGroup } from '../src/protocol/apis/join-group.ts'
+import { LeaveGroup } from '../src/protocol/apis/leave-group.ts'
+import { SyncGroup } from '../src/protocol/apis/sync-group.ts'
+import { decodeAssignment, encodeAssignment, encodeSubscription } from '../src/protocol/consumer-protocol.ts'
+import type { ResponseOf } from '../src/protocol/notation.ts'
+import { assignorNamed } from './assignors.ts'
+import type { Lane } from './brokers.ts'
+import type { Cluster } from './cluster.ts'
+import type { ConsumerSettings } from './consumer-settings.ts'
+import { asKafkaError, BrokerRefused, type KafkaError, refused } from './errors.ts'
+import { divide } from './group-leader.ts'
+import type { Lifetime } from './lifetime.ts'
+import type { Committer } from './offsets.ts'
+import { byTopic, type TopicPartition } from './partition.ts'
+import type { Timer } from './transport.ts'
+
+export interface MemberEvents {
+  /** These are ours until the next `revoke`. */
+  assigned(partitions: readonly TopicPartition[]): void
+  /**
+   * Called before the group changes. Resolves when nothing of what was assigned is in hand any more, and what was finished
+   * is committed. `isLost`: the membership is gone already, so that a commit would be refused.
+   */
+  revoke(isLost: boolean): Promise<void>
+  failed(error: KafkaError): void
+}
+
+const subscriptionVersion = 1
+const protocolType = 'consumer'
+
+/** The coordinator has forgotten us, or gone on without us. */
+const lost = new Set<string>(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'])
+
+export class GroupMember {
+  readonly #cluster: Cluster
+  readonly #settings: ConsumerSettings
+  readonly #groupId: string
+  readonly #lane: Lane
+  readonly #lifetime: Lifetime
+  readonly #events: MemberEvents
+  #memberId = ''
+  #generationId = -1
+  #isStable = false
+  /** What the leader saw when it divided; a change asks for a new division. Empty in other members. */
+  #divided: ReadonlyMap<string, number> = new Map()
+
+  constructor(
+    cluster: Cluster,
+    settings: ConsumerSettings,
+    groupId: string,
+    lane: Lane,
+    lifetime: Lifetime,
+    events: MemberEvents,
+  ) {
+    this.#cluster = cluster
+    this.#settings = settings
+    this.#groupId = groupId
+    this.#lane = lane
+    this.#lifetime = lifetime
+    this.#events = events
+  }
+
+  get isStable(): boolean {
+    return this.#isStable
+  }
+
+  get committer(): Committer {
+    return {
+      groupId: this.#groupId,
+      memberId: this.#memberId,
+      generationId: this.#generationId,
+      groupInstanceId: this.#settings.groupInstanceId,
+    }
+  }
+
+  /** Runs until the lifetime ends. Never rejects: what is fatal goes to `failed`. */
+  async run(): Promise<void> {
+    try {
+      for (;;) {
+        await this.#join()
+        const isLost = await this.#stayAlive()
+        await this.#drain(isLost)
+      }
+    } catch (cause) {
+      this.#isStable = false
+      if (!this.#lifetime.isOver) this.#events.failed(asKafkaError(cause))
+    }
+  }
+
+  /** Tells the coordinator, unless it is a static member, whose partitions wait for its return. Never rejects. */
+  async leave(timeoutMs: number): Promise<void> {
+    if (this.#memberId === '' || this.#settings.groupInstanceId !== null) return
+    const memberId = this.#memberId
+    this.#memberId = ''
+    const request = (version: number) =>
+      version >= 3
+        ? { groupId: this.#groupId, members: [{ memberId, reason: 'the consumer is closed' }] }
+        : { groupId: this.#groupId, memberId }
+    const options = { lane: 'main', timeoutMs } as const
+    await this.#cluster
+      .requestCoordinator(this.#groupId, LeaveGroup, request, options)
+      .catch((cause: unknown) => {
+        // The session runs out by itself.
+        this.#cluster.settings.logger.debug(
+          { groupId: this.#groupId },
+          `leave: ${asKafkaError(cause).message}`,
+        )
+      })
+  }
+
+  /** Becomes a member of the next generation and hands out the assignment. */
+  async #join(): Promise<void> {
+    for (;;) {
+      try {
+        const joined = await this.#requestJoin()
+        this.#memberId = joined.memberId
+        this.#generationId = joined.generationId
+        const assignments = await this.#divide(joined)
+        const assignment = await this.#requestSync(joined, assignments)
+        this.#isStable = true
+        this.#events.assigned(partitionsOf(assignment))
+        return
+      } catch (cause) {
+        const error = asKafkaError(cause)
+        this.#lifetime.check()
+        if (error.code === 'UNKNOWN_MEMBER_ID') this.#memberId = ''
+        else if (error.code !== 'REBALANCE_IN_PROGRESS' && error.code !== 'ILLEGAL_GENERATION') throw error
+        await this.#lifetime.sleep(this.#cluster.settings.retryBackoffMs)
+      }
+    }
+  }
+
+  #requestJoin(): Promise<ResponseOf<typeof JoinGroup>> {
+    const { sessionTimeoutMs, rebalanceTimeoutMs, groupInstanceId, assignors, topics } = this.#settings
+    const metadata = encodeSubscription({ topics: [...topics], ownedPartitions: [] }, subscriptionVersion)
+    // The answer comes when all members have joined, or have had their time for it.
+    const timeoutMs = rebalanceTimeoutMs + 5_000
+    return this.#cluster.retry(
+      `join group ${this.#groupId}`,
+      async () => {
+        const response = await this.#cluster.requestCoordinator(
+          this.#groupId,
+          JoinGroup,
+          (version) => ({
+            groupId: this.#groupId,
+            sessionTimeoutMs,
+            rebalanceTimeoutMs,
+            memberId: this.#memberId,
+            ...(version >= 5 && { groupInstanceId }),
+            protocolType,
+            protocols: assignors.map((name) => ({ name, metadata })),
+          }),
+          { lane: this.#lane, timeoutMs },
+        )
+        if (errorName(response.errorCode) === 'MEMBER_ID_REQUIRED') {
+          this.#memberId = response.memberId
+          return this.#requestJoin()
+        }
+        if (response.errorCode !== 0) throw refused(response.errorCode, `group ${this.#groupId}`)
+        return response
+      },
+      { timeoutMs: Math.max(timeoutMs, this.#cluster.settings.callTimeoutMs) },
+    )
+  }
+
+  /** As the leader: who gets what. */
+  async #divide(joined: ResponseOf<typeof JoinGroup>) {
+    this.#divided = new Map()
+    if (joined.leader !== joined.memberId || joined.skipAssignment) return []
+    const assignor = assignorNamed(joined.protocolName ?? '')
+    if (assignor === undefined) {
+      throw new BrokerRefused(
+        'INCONSISTENT_GROUP_PROTOCOL',
+        `group ${this.#groupId}`,
+        `it agreed on '${joined.protocolName}', unknown here`,
+      )
+    }
+    const { assignment, partitionCounts } = await divide(this.#cluster, assignor, joined.members)
+    this.#divided = partitionCounts
+    return [...assignment].map(([memberId, partitions]) => ({
+      memberId,
+      assignment: encodeAssignment(
+        {
+          assignedPartitions: [...byTopic(partitions)].map(([topic, list]) => ({
+            topic,
+            partitions: list.map(({ partition }) => partition),
+          })),
+        },
+        subscriptionVersion,
+      ),
+    }))
+  }
+
+  async #requestSync(
+    joined: ResponseOf<typeof JoinGroup>,
+    assignments: readonly { memberId: string; assignment: Buffer }[],
+  ): Promise<Buffer> {
+    const { groupInstanceId, rebalanceTimeoutMs } = this.#settings
+    const response = await this.#cluster.retry(`sync group ${this.#groupId}`, () =>
+      this.#cluster.requestCoordinator(
+        this.#groupId,
+        SyncGroup,
+        (version) => ({
+          groupId: this.#groupId,
+          generationId: this.#generationId,
+          memberId: this.#memberId,
+          ...(version >= 3 && { groupInstanceId }),
+          protocolType,
+          protocolName: joined.protocolName,
+          assignments,
+        }),
+        { lane: this.#lane, timeoutMs: rebalanceTimeoutMs + 5_000 },
+      ),
+    )
+    if (response.errorCode !== 0) throw refused(response.errorCode, `group ${this.#groupId}`)
+    return response.assignment
+  }
+
+  /** Heartbeats until the group changes. @returns true when the membership is lost */
+  async #stayAlive(): Promise<boolean> {
+    for (;;) {
+      await this.#lifetime.sleep(this.#settings.heartbeatIntervalMs)
+      if (this.#hasMorePartitions()) return false
+      const code = await this.#beat()
+      if (code === 'REBALANCE_IN_PROGRESS') return false
+      if (lost.has(code)) return true
+    }
+  }
+
+  /** One heartbeat. A coordinator that cannot be reached is no reason to leave: the session decides. */
+  async #beat(): Promise<string> {
+    try {
+      const { groupInstanceId } = this.#settings
+      const response = await this.#cluster.requestCoordinator(this.#groupId, Heartbeat, (version) => ({
+        groupId: this.#groupId,
+        generationId: this.#generationId,
+        memberId: this.#memberId,
+        ...(version >= 3 && { groupInstanceId }),
+      }))
+      if (response.errorCode === 0) return 'NONE'
+      throw refused(response.errorCode, `group ${this.#groupId}`)
+    } catch (cause) {
+      this.#lifetime.check()
+      const error = asKafkaError(cause)
+      if (error.code === 'REBALANCE_IN_PROGRESS' || lost.has(error.code)) return error.code
+      if (!error.retriable) throw error
+      this.#cluster.forget(error)
+      return error.code
+    }
+  }
+
+  /** Gives everything up, sending heartbeats as long as that takes. */
+  async #drain(isLost: boolean): Promise<void> {
+    this.#isStable = false
+    let timer: Timer | null = null
+    const beatLater = (): void => {
+      timer = this.#lifetime.timer(this.#settings.heartbeatIntervalMs, () => {
+        // Whatever is wrong, the join that follows will say so.
+        this.#beat().catch(() => {})
+        beatLater()
+      })
+    }
+    if (!isLost) beatLater()
+    try {
+      await this.#events.revoke(isLost)
+    } finally {
+      ;(timer as Timer | null)?.cancel()
+    }
+  }
+
+  /** A topic has grown since this member, as the leader, divided it. */
+  #hasMorePartitions(): boolean {
+    for (const [topic, count] of this.#divided) {
+      const now = this.#cluster.metadata.known(topic)?.partitions.length
+      if (now !== undefined && now !== count) return true
+      if (now === undefined) {
+        this.#cluster.metadata.refresh([topic]).catch((cause: unknown) => {
+          this.#cluster.settings.logger.debug({ topic }, `consumer: ${asKafkaError(cause).message}`)
+        })
+      }
+    }
+    return false
+  }
+}
+
+function partitionsOf(assignment: Buffer): TopicPartition[] {
+  // A member that the leader passed over gets no bytes at all.
+  if (assignment.length === 0) return []
+  return decodeAssignment(assignment).assignedPartitions.flatMap(({ topic, partitions }) =>
+    partitions.map((partition) => ({ topic, partition })),
+  )
+}
