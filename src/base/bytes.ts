@@ -47,7 +47,7 @@ export class Reader {
   /** Moves past `size` bytes and answers where they start. */
   skip(size: number, field: string): number {
     const at = this.position
-    if (size > this.end - at) this.failShort(size, field)
+    if (size < 0 || size > this.end - at) this.failShort(size, field)
     this.position = at + size
     return at
   }

@@ -260,7 +260,9 @@ class EncoderEmitter extends Emitter {
         continue
       }
       body.push(`let ${local(name)} = o.${name}`)
-      body.push(`if (${local(name)} === undefined) ${local(name)} = ${this.defaultOf(field)}`)
+      if (field.presence.isOmittable) {
+        body.push(`if (${local(name)} === undefined) ${local(name)} = ${this.defaultOf(field)}`)
+      }
       if (field.presence.tag === null) body.push(this.write(field, local(name), at))
     }
     if (this.target.isFlexible) body.push(...this.writeTags(shape, path))
@@ -356,6 +358,6 @@ function quote(text: string): string {
 
 function literal(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`
-  if (value === -Infinity || value === Infinity) return String(value)
+  assert(!Buffer.isBuffer(value), 'bytes have no default of their own: absent ones are empty, or null')
   return JSON.stringify(value)
 }

@@ -52,6 +52,8 @@ export interface Presence {
   readonly tag: number | null
   /** What stands for it when it is absent; undefined: the default of its type. */
   readonly default: unknown
+  /** Encoding does without it: its default is written. The other fields must be given. */
+  readonly isOmittable: boolean
   /** May be left out silently where the version lacks it, even when it is not its default. */
   readonly isIgnorable: boolean
   /** Keeps the classic encoding in flexible versions. */
@@ -64,6 +66,7 @@ const always: Presence = {
   nullableSince: Infinity,
   tag: null,
   default: undefined,
+  isOmittable: false,
   isIgnorable: false,
   isClassic: false,
 }
@@ -95,22 +98,22 @@ export class Field<Out, In = Out, Omittable extends boolean = false> {
 
   /** Exists from this version on. */
   since(version: number): Field<Out, In, true> {
-    return this.with({ since: version })
+    return this.with({ since: version, isOmittable: true })
   }
 
   /** Exists below this version: `until(13)` is there in 12. */
   until(version: number): Field<Out, In, true> {
-    return this.with({ until: version })
+    return this.with({ until: version, isOmittable: true })
   }
 
   /** Travels as a tagged field, and only when it is not its default (KIP-482). */
   tag(number: number): Field<Out, In, true> {
-    return this.with({ tag: number })
+    return this.with({ tag: number, isOmittable: true })
   }
 
   /** What stands for it where the version lacks it, or where encoding was not given it. */
   or(value: Out): Field<Out, In, true> {
-    return this.with({ default: value })
+    return this.with({ default: value, isOmittable: true })
   }
 
   /** Encoding leaves it out of versions that lack it, whatever its value; else only its default may be left out. */

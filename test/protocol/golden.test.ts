@@ -14,7 +14,7 @@ import {
   encodeResponseHeader,
 } from '../../src/protocol/header.ts'
 import type { AnyApi } from '../../src/protocol/notation.ts'
-import { fromJson, type Golden, readGolden } from './golden.ts'
+import { fromJson, type Golden, readGolden, restrict } from './golden.ts'
 
 const golden = readGolden()
 const apis = [...apiByKey.values()]
@@ -52,18 +52,6 @@ function encode(message: Golden, value: unknown): Buffer {
 function expectedOf(message: Golden): unknown {
   const { requestShape, responseShape } = apiOf(message)
   return fromJson(message.direction === 'request' ? requestShape : responseShape, message.json ?? {})
-}
-
-/** `value` with only those fields that `like` has: what a version lacks is not in Kafka's JSON. */
-function restrict(value: unknown, like: unknown): unknown {
-  if (Array.isArray(value) && Array.isArray(like))
-    return value.map((element, i) => restrict(element, like[i]))
-  if (!isPlain(value) || !isPlain(like)) return value
-  return Object.fromEntries(Object.keys(like).map((name) => [name, restrict(value[name], like[name])]))
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Buffer.isBuffer(value) && !Array.isArray(value)
 }
 
 /** By API and direction: a pass for each message would be thousands. */

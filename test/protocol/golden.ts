@@ -68,3 +68,15 @@ function fieldFromJson({ type }: AnyField, json: unknown): unknown {
       return json
   }
 }
+
+/** `value` with only those fields that `like` has: a version that lacks some decodes them to their defaults. */
+export function restrict(value: unknown, like: unknown): unknown {
+  if (Array.isArray(value) && Array.isArray(like))
+    return value.map((element, i) => restrict(element, like[i]))
+  if (!isPlain(value) || !isPlain(like)) return value
+  return Object.fromEntries(Object.keys(like).map((name) => [name, restrict(value[name], like[name])]))
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Buffer.isBuffer(value) && !Array.isArray(value)
+}
