@@ -106,7 +106,7 @@ export class FetchPlan {
     if (want.error === null && partition.isOutOfRange(asked.fetchOffset)) want.error = 'OFFSET_OUT_OF_RANGE'
     if (want.error === null && asked.lastFetchedEpoch >= 0) this.#compare(want)
     if (want.error !== null || want.diverging !== null) this.#hasError = true
-    const available = Math.min(partition.bytesFrom(asked.fetchOffset), asked.partitionMaxBytes)
+    const available = Math.min(partition.bytesFrom(asked.fetchOffset), Math.max(1, asked.partitionMaxBytes))
     this.#available += available - want.available
     want.available = available
   }

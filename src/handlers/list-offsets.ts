@@ -25,6 +25,8 @@ const sentinelSince = new Map([
 /** First version whose clients know OFFSET_NOT_AVAILABLE. */
 const offsetNotAvailableSince = 5
 
+const leaderEpochSince = 4
+
 interface Place {
   readonly offset: number
   readonly timestamp: number
@@ -45,7 +47,7 @@ export const listOffsets = handler(ListOffsets, async (request, context) => {
             const found = twice.has(partitionIndex) ? 'INVALID_REQUEST' : await find(name, asked, context)
             return typeof found === 'string'
               ? { partitionIndex, errorCode: errorCode(found), ...nowhere }
-              : { partitionIndex, errorCode: 0, ...found }
+              : { partitionIndex, errorCode: 0, ...inVersion(context.version, found) }
           }),
         ),
       }
@@ -53,6 +55,10 @@ export const listOffsets = handler(ListOffsets, async (request, context) => {
   )
   return { topics }
 })
+
+function inVersion(version: number, place: Place): Place {
+  return version >= leaderEpochSince ? place : { ...place, leaderEpoch: -1 }
+}
 
 /** Partitions asked for more than once: which answer would be whose? */
 function repeated(partitions: readonly PartitionAsked[]): Set<number> {

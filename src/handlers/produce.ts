@@ -20,6 +20,10 @@ import { locate } from './locate.ts'
 
 type Request = RequestOf<typeof Produce>
 
+const nothing = Buffer.alloc(0)
+/** First version that tells the new leader. */
+const leaderHintsSince = 10
+
 /** The answer of one partition, as it goes on the wire. */
 interface Row {
   readonly index: number
@@ -126,7 +130,8 @@ class Producing {
     row.errorMessage = detail === '' ? null : detail
     row.baseOffset = -1
     row.logAppendTimeMs = -1
-    if (code === 'NOT_LEADER_OR_FOLLOWER' && partition !== undefined) {
+    const isElsewhere = code === 'NOT_LEADER_OR_FOLLOWER' && partition !== undefined
+    if (isElsewhere && this.#context.version >= leaderHintsSince) {
       this.#hints ??= new LeaderHints(this.#context.broker)
       row.currentLeader = this.#hints.of(partition)
     }
@@ -170,8 +175,6 @@ class Producing {
     return { responses: this.#topics, nodeEndpoints: this.#hints?.endpoints ?? [] }
   }
 }
-
-const nothing = Buffer.alloc(0)
 
 function emptyRow(index: number): Row {
   return {
