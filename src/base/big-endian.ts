@@ -1,8 +1,9 @@
 /**
- * Fixed-width integers in network order, at a place that is known to lie inside the buffer: nothing is checked here.
+ * Fixed-width integers in network order, at a place that is known to lie inside the buffer: nothing is
+ * checked here.
  *
- * Plain byte arithmetic is as fast as a DataView and does not cost one per message (80 ns); Buffer's own methods check
- * value and place again and took half as long again for whole messages.
+ * Plain byte arithmetic is as fast as a DataView and does not cost one per message (80 ns); Buffer's own
+ * methods check value and place again and took half as long again for whole messages.
  */
 
 export const two32 = 0x1_0000_0000

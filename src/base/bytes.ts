@@ -1,8 +1,9 @@
 /**
- * Reading bytes that nobody vouches for, and writing bytes for the wire and the disk. Big-endian, Kafka's encodings.
+ * Reading bytes that nobody vouches for, and writing bytes for the wire and the disk. Big-endian, Kafka's
+ * encodings.
  *
- * Strings and bytes come in two encodings: classic (a fixed length, int16 or int32, -1 for null) and compact (an unsigned
- * varint that holds length + 1, 0 for null), which flexible versions use (KIP-482).
+ * Strings and bytes come in two encodings: classic (a fixed length, int16 or int32, -1 for null) and compact
+ * (an unsigned varint that holds length + 1, 0 for null), which flexible versions use (KIP-482).
  */
 import { assert } from './assert.ts'
 import { int16At, int32At, int64At, putInt16, putInt32, putInt64 } from './big-endian.ts'
@@ -25,10 +26,11 @@ const asciiLoopMax = 64
 const nothing = Buffer.alloc(0)
 
 /**
- * Walks over a Buffer. Every method takes the name of the field for the sentence of the `Malformed` that it throws when
- * the bytes are short or wrong; names are constants, so a good read costs nothing for them.
+ * Walks over a Buffer. Every method takes the name of the field for the sentence of the `Malformed` that it
+ * throws when the bytes are short or wrong; names are constants, so a good read costs nothing for them.
  *
- * `bytes`, `records` and `take` answer slices of the frame: no copy, so whoever keeps one keeps the whole frame in memory.
+ * `bytes`, `records` and `take` answer slices of the frame: no copy, so whoever keeps one keeps the whole
+ * frame in memory.
  */
 export class Reader {
   /** @param position the first byte to read; @param end the byte after the last. */
@@ -58,7 +60,10 @@ export class Reader {
     return size === 0 ? nothing : this.buffer.subarray(at, at + size)
   }
 
-  /** @throws Malformed when bytes are left: what the sender meant with them is unknown, so is what came before. */
+  /**
+   * @throws Malformed when bytes are left: what the sender meant with them is unknown, so is what came
+   * before.
+   */
   expectEnd(what: string): void {
     if (this.position !== this.end) this.fail(`${this.remaining} bytes are left after`, what)
   }
@@ -92,7 +97,9 @@ export class Reader {
     return this.buffer[this.skip(1, field)] !== 0
   }
 
-  /** @throws Malformed when the number is not a safe integer: one that silently became another would be worse. */
+  /**
+   * @throws Malformed when the number is not a safe integer: one that silently became another would be worse.
+   */
   int64(field: string): number {
     const value = this.nearest64(field)
     if (!Number.isSafeInteger(value)) this.fail('a number beyond 2^53 in', field)
@@ -113,7 +120,10 @@ export class Reader {
     return uuidAt(this.buffer, this.skip(16, field))
   }
 
-  /** An unsigned varint of at most 32 bits. @throws Malformed when it is longer than five bytes or than 32 bits. */
+  /**
+   * An unsigned varint of at most 32 bits. @throws Malformed when it is longer than five bytes or than 32
+   * bits.
+   */
   uvarint(field: string): number {
     let value = this.uint8(field)
     if (value < 0x80) return value
@@ -166,8 +176,8 @@ export class Reader {
 
   /**
    * The number of elements of an array, -1 for null when `isNullable`.
-   * @param elementSizeMin what an element takes at least: a count that cannot fit into the rest of the frame is refused
-   * before anything is allocated for it.
+   * @param elementSizeMin what an element takes at least: a count that cannot fit into the rest of the frame
+   * is refused before anything is allocated for it.
    */
   count(elementSizeMin: number, isNullable: boolean, field: string): number {
     return this.countOf(this.int32(field), elementSizeMin, isNullable, field)
@@ -223,7 +233,10 @@ export class Reader {
   }
 }
 
-/** Writes the same encodings. A value that its type cannot hold breaks an assertion: it would be another one when read. */
+/**
+ * Writes the same encodings. A value that its type cannot hold breaks an assertion: it would be another one
+ * when read.
+ */
 export class Writer extends Pieces {
   int8(value: number): void {
     if ((value << 24) >> 24 !== value) this.refuse(value, 'int8')
@@ -341,7 +354,10 @@ export class Writer extends Pieces {
     else this.compactBytes(value)
   }
 
-  /** Marks the start of something that is preceded by its size as an unsigned varint; `endSized` takes the mark. */
+  /**
+   * Marks the start of something that is preceded by its size as an unsigned varint; `endSized` takes the
+   * mark.
+   */
   beginSized(): number {
     this.reserve(1)
     return this.size
@@ -377,7 +393,8 @@ export class Writer extends Pieces {
 
   private text(value: string, size: number): void {
     const at = this.reserve(size)
-    // As many bytes as characters: ASCII. When it is short, a loop is five times as fast as the call out of JavaScript.
+    // As many bytes as characters: ASCII. When it is short, a loop is five times as fast as the call out of
+    // JavaScript.
     if (size === value.length && size <= asciiLoopMax) {
       for (let i = 0; i < size; i++) this.buffer[at + i] = value.charCodeAt(i)
     } else {

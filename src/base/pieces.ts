@@ -9,10 +9,11 @@ let spare: Buffer | null = null
 const nothing = Buffer.alloc(0)
 
 /**
- * Memory that grows while it is written, and a list of slices in the end: what is large already (`spliceBuffers`) is in the
- * list as it came, never copied.
+ * Memory that grows while it is written, and a list of slices in the end: what is large already
+ * (`spliceBuffers`) is in the list as it came, never copied.
  *
- * The slices of a small message share their memory with other messages: whoever keeps one for long should copy it.
+ * The slices of a small message share their memory with other messages: whoever keeps one for long should
+ * copy it.
  */
 export class Pieces {
   /** What is being written, from `start` to `position`. */
@@ -49,7 +50,9 @@ export class Pieces {
     }
   }
 
-  /** Overwrites an int32 written earlier, such as the size before a frame: `at` counts from the first byte. */
+  /**
+   * Overwrites an int32 written earlier, such as the size before a frame: `at` counts from the first byte.
+   */
   patchInt32(at: number, value: number): void {
     let from = at
     for (const piece of this.pieces) {
@@ -75,14 +78,20 @@ export class Pieces {
     return this.pieces
   }
 
-  /** All that was written as one Buffer, copied only when it is in several pieces. Nothing can be written any more. */
+  /**
+   * All that was written as one Buffer, copied only when it is in several pieces. Nothing can be written any
+   * more.
+   */
   toBuffer(): Buffer {
     const pieces = this.finish()
     const [only] = pieces
     return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces)
   }
 
-  /** Makes room for `size` bytes and answers where in `buffer` they go. Take it before `buffer`: growing replaces that. */
+  /**
+   * Makes room for `size` bytes and answers where in `buffer` they go. Take it before `buffer`: growing
+   * replaces that.
+   */
   protected reserve(size: number): number {
     const at = this.position
     if (at + size > this.buffer.length) return this.grow(size)

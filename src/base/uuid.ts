@@ -1,6 +1,6 @@
 /**
- * UUIDs: 16 bytes, and the canonical text in lower case (RFC 9562), 8-4-4-4-12 hexadecimal digits with dashes between.
- * Text is what the code holds: it is a key of maps and what logs show.
+ * UUIDs: 16 bytes, and the canonical text in lower case (RFC 9562), 8-4-4-4-12 hexadecimal digits with dashes
+ * between. Text is what the code holds: it is a key of maps and what logs show.
  */
 
 /** Kafka's "no id". */
@@ -14,7 +14,10 @@ for (const [value, digit] of digits.entries()) {
   valueOfDigit[String.fromCharCode(digit).toUpperCase().charCodeAt(0)] = value
 }
 
-/** The text is put together here, so that it comes out flat: as a key of a map, one joined of pieces costs twice as much. */
+/**
+ * The text is put together here, so that it comes out flat: as a key of a map, one joined of pieces costs
+ * twice as much.
+ */
 const scratch = Buffer.alloc(textSize, '-')
 
 /** The text of the 16 bytes at `at`, which must be there. */

@@ -1,9 +1,11 @@
 /**
- * What consumers tell each other through the coordinator: the bytes of `metadata` in JoinGroup and of `assignment` in
- * SyncGroup when the protocol type is 'consumer'. The broker passes them on unread; clients and tools read them.
+ * What consumers tell each other through the coordinator: the bytes of `metadata` in JoinGroup and of
+ * `assignment` in SyncGroup when the protocol type is 'consumer'. The broker passes them on unread; clients
+ * and tools read them.
  *
- * Both start with an int16 version. As in Kafka, a version that is not known yet is read as the newest that is, and what
- * follows is left alone. Some clients name version 1 and leave its fields out: such bytes are read as what they hold.
+ * Both start with an int16 version. As in Kafka, a version that is not known yet is read as the newest that
+ * is, and what follows is left alone. Some clients name version 1 and leave its fields out: such bytes are
+ * read as what they hold.
  * @source KIP-54, KIP-429, KIP-792, KIP-881
  */
 import { Malformed, Reader, Writer } from '../base/bytes.ts'

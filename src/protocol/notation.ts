@@ -1,6 +1,7 @@
 /**
- * The notation for every byte that leaves this process in a message: Kafka's APIs, messages between peers, replicated
- * changes and images. An object literal is the definition; its static types are inferred, its codecs are compiled.
+ * The notation for every byte that leaves this process in a message: Kafka's APIs, messages between peers,
+ * replicated changes and images. An object literal is the definition; its static types are inferred, its
+ * codecs are compiled.
  *
  *     topics: array({
  *       topic: string.until(13).ignorable,         // versions 4-12
@@ -8,11 +9,12 @@
  *       partitions: array({ partition: int32, currentLeaderEpoch: int32.since(9).or(-1).ignorable }),
  *     })
  *
- * Key order is wire order; the type comes first, then when the field exists, then what its absence means. One static type
- * serves all versions: a decoded value has every field, with its default where the version lacks it.
+ * Key order is wire order; the type comes first, then when the field exists, then what its absence means. One
+ * static type serves all versions: a decoded value has every field, with its default where the version lacks
+ * it.
  *
- * The default of a field without `.or` is Kafka's: 0, false, '', the zero uuid, no bytes, no elements, a struct of defaults;
- * null when it is nullable. Names are Kafka's own in camelCase.
+ * The default of a field without `.or` is Kafka's: 0, false, '', the zero uuid, no bytes, no elements, a
+ * struct of defaults; null when it is nullable. Names are Kafka's own in camelCase.
  */
 import { assert } from '../base/assert.ts'
 import type { Reader, Writer } from '../base/bytes.ts'
@@ -40,7 +42,9 @@ export type Type =
   | { readonly kind: 'array'; readonly element: AnyField }
   | { readonly kind: 'struct'; readonly shape: Shape }
 
-/** When a field exists and what its absence means. Versions are numbers of the api or layout it is used in. */
+/**
+ * When a field exists and what its absence means. Versions are numbers of the api or layout it is used in.
+ */
 export interface Presence {
   /** First version with the field. */
   readonly since: number
@@ -72,8 +76,8 @@ const always: Presence = {
 }
 
 /**
- * A field: `Out` is what decoding gives, `In` what encoding takes, `Omittable` whether encoding does without it.
- * Immutable: every modifier answers a new one.
+ * A field: `Out` is what decoding gives, `In` what encoding takes, `Omittable` whether encoding does without
+ * it. Immutable: every modifier answers a new one.
  */
 export class Field<Out, In = Out, Omittable extends boolean = false> {
   /** Exist for the type checker only. */
@@ -116,7 +120,10 @@ export class Field<Out, In = Out, Omittable extends boolean = false> {
     return this.with({ default: value, isOmittable: true })
   }
 
-  /** Encoding leaves it out of versions that lack it, whatever its value; else only its default may be left out. */
+  /**
+   * Encoding leaves it out of versions that lack it, whatever its value; else only its default may be left
+   * out.
+   */
   get ignorable(): Field<Out, In, Omittable> {
     return this.with({ isIgnorable: true })
   }
@@ -140,7 +147,10 @@ export type Shape = { readonly [name: string]: AnyField }
 /** What decoding gives: every field, whatever the version. */
 export type Decoded<S extends Shape> = { -readonly [K in keyof S]: S[K]['out'] }
 
-/** What encoding takes: fields that have a default of their own or are limited to some versions may be omitted. */
+/**
+ * What encoding takes: fields that have a default of their own or are limited to some versions may be
+ * omitted.
+ */
 export type Input<S extends Shape> = Simplify<
   { readonly [K in keyof S as S[K]['omittable'] extends true ? never : K]: S[K]['in'] } & {
     readonly [K in keyof S as S[K]['omittable'] extends true ? K : never]?: S[K]['in'] | undefined
@@ -155,8 +165,9 @@ export const int32 = new Field<number>({ kind: 'int32' })
 /** A safe integer; other numbers are malformed, or a broken assertion when written. */
 export const int64 = new Field<number>({ kind: 'int64' })
 /**
- * An int64 as the nearest number. For what clients choose freely and we compare or hand back, but never count on: offsets
- * they ask for (2^63-1 for "beyond the end") and timestamps (in nanoseconds, by mistake). Malformed would be too harsh.
+ * An int64 as the nearest number. For what clients choose freely and we compare or hand back, but never count
+ * on: offsets they ask for (2^63-1 for "beyond the end") and timestamps (in nanoseconds, by mistake).
+ * Malformed would be too harsh.
  */
 export const nearest64 = new Field<number>({ kind: 'nearest64' })
 export const bigint64 = new Field<bigint>({ kind: 'bigint64' })
@@ -171,9 +182,9 @@ export const string = new Field<string>({ kind: 'string' })
 /** Decoding gives a slice of the frame: no copy. */
 export const bytes = new Field<Buffer>({ kind: 'bytes' })
 /**
- * Record batches: bytes that may come as several buffers. Encoding sends the buffers as they are, without a copy, and an
- * empty list as zero bytes. Decoding gives one slice of the frame, or the empty list; null (which brokers should not send,
- * and some do) reads as the empty list unless the field is nullable.
+ * Record batches: bytes that may come as several buffers. Encoding sends the buffers as they are, without a
+ * copy, and an empty list as zero bytes. Decoding gives one slice of the frame, or the empty list; null
+ * (which brokers should not send, and some do) reads as the empty list unless the field is nullable.
  */
 export const records = new Field<readonly Buffer[]>({ kind: 'records' })
 
@@ -193,7 +204,7 @@ export interface Layout<S extends Shape> {
   readonly shape: S
   readonly min: number
   readonly max: number
-  isFlexible(version: number): boolean
+  readonly isFlexible: (version: number) => boolean
   /** @throws Malformed; may leave bytes unread: `reader.expectEnd` is the caller's. */
   decode(reader: Reader, version: number): Decoded<S>
   encode(writer: Writer, value: Input<S>, version: number): void
@@ -214,8 +225,8 @@ export type ValueOf<L> = L extends Layout<infer S> ? Decoded<S> : never
 export type ValueInput<L> = L extends Layout<infer S> ? Input<S> : never
 
 /**
- * The notation for what is not an API: headers, consumer protocol, messages between peers, replicated changes, images.
- * Codecs are compiled when first used.
+ * The notation for what is not an API: headers, consumer protocol, messages between peers, replicated
+ * changes, images. Codecs are compiled when first used.
  */
 export function layout<S extends Shape>(shape: S, options: LayoutOptions): Layout<S> {
   const [min, max] = options.versions
@@ -251,10 +262,10 @@ function perVersion<Codec>(compile: (version: number) => Codec): (version: numbe
 
 /** One Kafka API: a pair of layouts and where they are used. */
 export interface Api<Q extends Shape, R extends Shape> extends AnyApi {
-  decodeRequest(reader: Reader, version: number): Decoded<Q>
-  encodeRequest(writer: Writer, value: Input<Q>, version: number): void
-  decodeResponse(reader: Reader, version: number): Decoded<R>
-  encodeResponse(writer: Writer, value: Input<R>, version: number): void
+  readonly decodeRequest: (reader: Reader, version: number) => Decoded<Q>
+  readonly encodeRequest: (writer: Writer, value: Input<Q>, version: number) => void
+  readonly decodeResponse: (reader: Reader, version: number) => Decoded<R>
+  readonly encodeResponse: (writer: Writer, value: Input<R>, version: number) => void
 }
 
 /** An API of whatever types, for lists of them and for dispatch. */
@@ -264,21 +275,23 @@ export interface AnyApi {
   /** First and last version that is defined, and served. */
   readonly min: number
   readonly max: number
-  /** First version that ApiVersions names; below `min` only where old clients would draw wrong conclusions. */
+  /**
+   * First version that ApiVersions names; below `min` only where old clients would draw wrong conclusions.
+   */
   readonly advertisedMin: number
   /** First flexible version, null for none. */
   readonly flexible: number | null
   readonly requestShape: Shape
   readonly responseShape: Shape
-  isFlexible(version: number): boolean
-  requestHeaderVersion(version: number): 1 | 2
-  responseHeaderVersion(version: number): 0 | 1
+  readonly isFlexible: (version: number) => boolean
+  readonly requestHeaderVersion: (version: number) => 1 | 2
+  readonly responseHeaderVersion: (version: number) => 0 | 1
   /** @throws Malformed, also when bytes are left. */
-  decodeRequest(reader: Reader, version: number): unknown
-  encodeRequest(writer: Writer, value: never, version: number): void
+  readonly decodeRequest: (reader: Reader, version: number) => unknown
+  readonly encodeRequest: (writer: Writer, value: never, version: number) => void
   /** @throws Malformed, also when bytes are left. */
-  decodeResponse(reader: Reader, version: number): unknown
-  encodeResponse(writer: Writer, value: never, version: number): void
+  readonly decodeResponse: (reader: Reader, version: number) => unknown
+  readonly encodeResponse: (writer: Writer, value: never, version: number) => void
 }
 
 export type RequestOf<A extends AnyApi> = ReturnType<A['decodeRequest']>
@@ -305,7 +318,8 @@ export function api<Q extends Shape, R extends Shape>(definition: ApiDefinition<
   const { key, name, versions, flexible } = definition
   const request = layout(definition.request, { versions, flexible, name: `${name} request` })
   const response = layout(definition.response, { versions, flexible, name: `${name} response` })
-  // Also asked for versions that are not served: the answer to an unknown version of ApiVersions needs the header.
+  // Also asked for versions that are not served: the answer to an unknown version of ApiVersions needs the
+  // header.
   const isFlexible = request.isFlexible
   return {
     key,
@@ -325,12 +339,12 @@ export function api<Q extends Shape, R extends Shape>(definition: ApiDefinition<
       reader.expectEnd(name)
       return value
     },
-    encodeRequest: request.encode,
+    encodeRequest: (writer, value, version) => request.encode(writer, value, version),
     decodeResponse(reader, version) {
       const value = response.decode(reader, version)
       reader.expectEnd(name)
       return value
     },
-    encodeResponse: response.encode,
+    encodeResponse: (writer, value, version) => response.encode(writer, value, version),
   }
 }

@@ -4,7 +4,9 @@ import { AssertionFailed } from '../../src/base/assert.ts'
 import { Malformed, Reader, stringSizeMax, Writer } from '../../src/base/bytes.ts'
 import { Faulted } from '../../src/base/errors.ts'
 
-/** What `write` wrote, in the middle of other bytes, so that a Reader that forgets its position is found out. */
+/**
+ * What `write` wrote, in the middle of other bytes, so that a Reader that forgets its position is found out.
+ */
 function written(write: (writer: Writer) => void): Reader {
   const writer = new Writer()
   write(writer)

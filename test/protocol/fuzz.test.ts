@@ -126,7 +126,8 @@ t.test('damaged messages are malformed, or mean something: nothing else, and not
         damaged.set(bytes.slice(0, damaged.length), at % Math.max(damaged.length - bytes.length, 1))
       try {
         const value = decode(api, direction === 'request' ? 'Request' : 'Response', version, damaged)
-        // A struct of a few bytes has at most a dozen fields, most of them defaults of versions that it is not of.
+        // A struct of a few bytes has at most a dozen fields, most of them defaults of versions that it is
+        // not of.
         if (weigh(value) > 100 + 12 * damaged.length)
           throw new Error(`${weigh(value)} values from ${damaged.length} bytes`)
         meant++

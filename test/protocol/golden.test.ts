@@ -89,7 +89,9 @@ function prefixed(bytes: Buffer, version: number): Buffer {
   return Buffer.concat([Buffer.from([0, version]), bytes])
 }
 
-/** Headers and consumer protocol: Kafka calls some fields otherwise, and only `userData` is not what JSON has. */
+/**
+ * Headers and consumer protocol: Kafka calls some fields otherwise, and only `userData` is not what JSON has.
+ */
 function expectedValue({
   requestApiKey,
   requestApiVersion,

@@ -69,7 +69,9 @@ function fieldFromJson({ type }: AnyField, json: unknown): unknown {
   }
 }
 
-/** `value` with only those fields that `like` has: a version that lacks some decodes them to their defaults. */
+/**
+ * `value` with only those fields that `like` has: a version that lacks some decodes them to their defaults.
+ */
 export function restrict(value: unknown, like: unknown): unknown {
   if (Array.isArray(value) && Array.isArray(like))
     return value.map((element, i) => restrict(element, like[i]))

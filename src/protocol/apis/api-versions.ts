@@ -1,8 +1,8 @@
 import { api, array, bool, int16, int32, int64, string } from '../notation.ts'
 
 /**
- * What a broker speaks. The response header is version 0 always, and an unknown version is answered in the form of version 0,
- * for a client cannot know better yet.
+ * What a broker speaks. The response header is version 0 always, and an unknown version is answered in the
+ * form of version 0, for a client cannot know better yet.
  *
  * Versions: 3 the client's name and version, features; 4 features from level 0.
  * @source KIP-35, KIP-511, KIP-584, KIP-1022

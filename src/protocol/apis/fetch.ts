@@ -13,11 +13,11 @@ import {
 } from '../notation.ts'
 
 /**
- * Read record batches, waiting up to `maxWaitMs` for `minBytes`. The order of the partitions matters: the first batch of
- * the first partition that has any is answered whatever the limits.
+ * Read record batches, waiting up to `maxWaitMs` for `minBytes`. The order of the partitions matters: the
+ * first batch of the first partition that has any is answered whatever the limits.
  *
- * Versions: 4 transactions; 5 log start; 7 sessions; 9 fencing; 10 zstd; 11 racks; 12 diverging epochs; 13 topic ids;
- * 15 replica state; 16 the new leader.
+ * Versions: 4 transactions; 5 log start; 7 sessions; 9 fencing; 10 zstd; 11 racks; 12 diverging epochs; 13
+ * topic ids; 15 replica state; 16 the new leader.
  * @source KIP-74, KIP-98, KIP-227, KIP-320, KIP-392, KIP-516, KIP-903, KIP-951
  */
 export const Fetch = api({

@@ -1,10 +1,11 @@
 import { api, array, bool, bytes, int16, int32, string } from '../notation.ts'
 
 /**
- * Enter a group, or a new generation of it: answered when all members have joined. Only the leader gets `members`.
+ * Enter a group, or a new generation of it: answered when all members have joined. Only the leader gets
+ * `members`.
  *
- * Versions: 1 a time-out for rebalances; 4 MEMBER_ID_REQUIRED; 5 static members; 7 the protocol type; 8 a reason;
- * 9 `skipAssignment`.
+ * Versions: 1 a time-out for rebalances; 4 MEMBER_ID_REQUIRED; 5 static members; 7 the protocol type; 8 a
+ * reason; 9 `skipAssignment`.
  * @source KIP-62, KIP-394, KIP-345, KIP-559, KIP-800, KIP-814
  */
 export const JoinGroup = api({

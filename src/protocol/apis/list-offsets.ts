@@ -1,8 +1,8 @@
 import { api, array, int8, int16, int32, int64, nearest64, string } from '../notation.ts'
 
 /**
- * Find the offset of a time, or with a negative `timestamp` that of a place: -1 the end, -2 the log start, -3 the record with
- * the largest timestamp.
+ * Find the offset of a time, or with a negative `timestamp` that of a place: -1 the end, -2 the log start, -3
+ * the record with the largest timestamp.
  *
  * Versions: 2 isolation; 4 leader epochs; 7 largest timestamp.
  * @source KIP-79, KIP-98, KIP-320, KIP-734

@@ -3,8 +3,9 @@ import { api, array, bool, int16, int32, string, uuid } from '../notation.ts'
 /**
  * Who leads what. `topics`: null asks for all (in version 0: the empty list), the empty list for none.
  *
- * Versions: 4 may say whether topics are created; 5 offline replicas; 7 leader epochs; 8 authorized operations;
- * 10 topic ids in answers, 12 in questions; 11 leaves the cluster's authorized operations to DescribeCluster.
+ * Versions: 4 may say whether topics are created; 5 offline replicas; 7 leader epochs; 8 authorized
+ * operations; 10 topic ids in answers, 12 in questions; 11 leaves the cluster's authorized operations to
+ * DescribeCluster.
  * @source KIP-4, KIP-112, KIP-320, KIP-430, KIP-516, KIP-700
  */
 export const Metadata = api({

@@ -1,9 +1,11 @@
 import { api, array, int16, int32, int64, nearest64, string } from '../notation.ts'
 
 /**
- * Store the offsets of a group. `generationIdOrMemberEpoch` -1 with an empty member id: a consumer without membership.
+ * Store the offsets of a group. `generationIdOrMemberEpoch` -1 with an empty member id: a consumer without
+ * membership.
  *
- * Versions: 2-4 carry a retention time; 6 leader epochs; 7 static members; 9 errors of the newer group protocol.
+ * Versions: 2-4 carry a retention time; 6 leader epochs; 7 static members; 9 errors of the newer group
+ * protocol.
  * @source KIP-211, KIP-320, KIP-345, KIP-848
  */
 export const OffsetCommit = api({

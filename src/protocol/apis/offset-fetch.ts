@@ -1,10 +1,11 @@
 import { api, array, bool, int16, int32, int64, string } from '../notation.ts'
 
 /**
- * Read the offsets of groups; a partition without one answers -1 and no error. `topics`: null asks for all partitions.
+ * Read the offsets of groups; a partition without one answers -1 and no error. `topics`: null asks for all
+ * partitions.
  *
- * Versions: 2 all topics and an error of the group; 5 leader epochs; 7 waits for open transactions; 8 several groups;
- * 9 members of the newer group protocol.
+ * Versions: 2 all topics and an error of the group; 5 leader epochs; 7 waits for open transactions; 8 several
+ * groups; 9 members of the newer group protocol.
  * @source KIP-211, KIP-320, KIP-447, KIP-709, KIP-848
  */
 export const OffsetFetch = api({

@@ -1,10 +1,12 @@
 import { api, array, int16, int32, int64, nearest64, records, string, struct } from '../notation.ts'
 
 /**
- * Append record batches to partitions. `acks`: 0 asks for no response at all, 1 for the leader's log, -1 for a majority.
+ * Append record batches to partitions. `acks`: 0 asks for no response at all, 1 for the leader's log, -1 for
+ * a majority.
  *
- * Versions 0-2 are named by ApiVersions but not served: old librdkafka turns compression off without them (KAFKA-18659).
- * Versions: 3 message format 2; 7 zstd; 8 errors of single records; 10 the new leader; 11 TRANSACTION_ABORTABLE.
+ * Versions 0-2 are named by ApiVersions but not served: old librdkafka turns compression off without them
+ * (KAFKA-18659). Versions: 3 message format 2; 7 zstd; 8 errors of single records; 10 the new leader; 11
+ * TRANSACTION_ABORTABLE.
  * @source KIP-98, KIP-110, KIP-467, KIP-951, KIP-890
  */
 export const Produce = api({
