@@ -1,0 +1,100 @@
+/**
+ * Batches that have their place in the order and wait to be written, as runs: each run goes into one segment, in one write.
+ *
+ * Which batch begins a new segment is decided here, when it is appended and not when it is written: a snapshot of the
+ * producer states goes with each new segment, and by the time of the write the states are further on.
+ */
+import * as batch from '../records/batch.ts'
+import type { LogSettings } from './log.ts'
+import type { ProducerEntry } from './producers.ts'
+import type { Segment } from './segment.ts'
+
+export interface Run {
+  readonly baseOffset: number
+  /** Producer states below `baseOffset` when it begins a new segment; null when it continues the last one. */
+  readonly newSegment: { readonly producers: readonly ProducerEntry[] } | null
+  readonly batches: Buffer[]
+}
+
+/** An offset in the index is an uint32, but clients and tools of Kafka take it for an int32. */
+const offsetDeltaMax = 0x7fffffff
+const indexEntryBytes = 16
+
+export class AppendQueue {
+  #runs: Run[] = []
+  /** The segment that the next batch would go to, as it will be when all is written. null: the next batch begins one. */
+  #target: { baseOffset: number; bytes: number; firstAppendMs: number; indexBytes: number } | null = null
+
+  get isEmpty(): boolean {
+    return this.#runs.length === 0
+  }
+
+  push(bytes: Buffer, settings: LogSettings, nowMs: number, producers: () => readonly ProducerEntry[]): void {
+    const baseOffset = batch.baseOffset(bytes, 0)
+    if (this.#target === null || this.#mustRoll(bytes, settings, nowMs)) {
+      this.#target = { baseOffset, bytes: 0, firstAppendMs: nowMs, indexBytes: 0 }
+      this.#runs.push({ baseOffset, newSegment: { producers: producers() }, batches: [] })
+    }
+    let run = this.#runs.at(-1)
+    if (run === undefined) {
+      run = { baseOffset, newSegment: null, batches: [] }
+      this.#runs.push(run)
+    }
+    run.batches.push(bytes)
+    this.#target.bytes += bytes.length
+    // At most one entry per batch, and one per interval.
+    this.#target.indexBytes += indexEntryBytes * Math.min(1, bytes.length / settings.indexIntervalBytes)
+  }
+
+  /** Everything that waits, in order; nothing waits afterwards. */
+  take(): readonly Run[] {
+    const runs = this.#runs
+    this.#runs = []
+    return runs
+  }
+
+  /** All batches that wait, in order. */
+  *batches(): Generator<Buffer, void, void> {
+    for (const run of this.#runs) yield* run.batches
+  }
+
+  /** Says which segment the next batch goes to, when nothing waits; null for a new one. */
+  target(segment: Segment | null): void {
+    this.#target = segment
+      ? {
+          baseOffset: segment.baseOffset,
+          bytes: segment.bytes,
+          firstAppendMs: segment.firstAppendMs,
+          indexBytes: segment.indexBytes,
+        }
+      : null
+  }
+
+  /** Drops the batches at and above `offset`; what comes next begins a segment if that is what was dropped. */
+  cut(offset: number): void {
+    let dropped = 0
+    let begins = false
+    while (this.#runs.length > 0) {
+      const run = this.#runs[this.#runs.length - 1] as Run
+      while (run.batches.length > 0 && batch.baseOffset(run.batches.at(-1) as Buffer, 0) >= offset) {
+        dropped += run.batches.pop()?.length ?? 0
+      }
+      if (run.batches.length > 0) break
+      this.#runs.pop()
+      begins ||= run.newSegment !== null
+    }
+    if (begins) this.#target = null
+    else if (this.#target !== null) this.#target.bytes -= dropped
+  }
+
+  #mustRoll(bytes: Buffer, settings: LogSettings, nowMs: number): boolean {
+    const target = this.#target
+    if (target === null || target.bytes === 0) return false
+    return (
+      target.bytes + bytes.length > settings.segmentBytesMax ||
+      nowMs - target.firstAppendMs > settings.segmentMs ||
+      target.indexBytes + indexEntryBytes > settings.indexBytesMax ||
+      batch.lastOffset(bytes, 0) - target.baseOffset > offsetDeltaMax
+    )
+  }
+}

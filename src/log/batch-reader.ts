@@ -1,0 +1,168 @@
+/** Reading whole batches from a segment: one disk read, and no header visited but those around its two ends. */
+import * as batch from '../records/batch.ts'
+import { damaged, headerProblem, isDamage, type Place, type Segment } from './segment.ts'
+
+export interface ReadLimits {
+  /** Exclusive. */
+  readonly boundOffset: number
+  readonly maxBytes: number
+  readonly minOne: boolean
+}
+
+/** Whole batches, one after the other. */
+export interface Run {
+  readonly bytes: Buffer
+  readonly nextOffset: number
+}
+
+/** The log was truncated while it was being read: look again. Never leaves src/log. */
+export class Stale extends Error {
+  override name = 'Stale'
+}
+
+export interface ReadContext {
+  /** Whether what lies at a position is likely in the page cache: then it is read at once, in microseconds. */
+  readonly isCached: (segment: Segment, position: number) => boolean
+  /** Whether the log was truncated since the read began. */
+  readonly isStale: () => boolean
+  readonly indexIntervalBytes: number
+}
+
+/** Batches from the one that holds `offset` on; null when none may be returned. @throws Faulted, Stale */
+export async function readRun(
+  segment: Segment,
+  offset: number,
+  limits: ReadLimits,
+  context: ReadContext,
+): Promise<Run | null> {
+  const floor = segment.floorOfOffset(offset)
+  try {
+    return await readFrom(segment, floor, offset, limits, context)
+  } catch (error) {
+    if (context.isStale()) throw new Stale()
+    if (segment.isRemoved || floor.position === 0 || !isDamage(error)) throw error
+    // The index may have led astray. Should the batches be damaged themselves, this says so.
+    segment.reindex(error.message)
+    return await readFrom(segment, segment.floorOfOffset(offset), offset, limits, context)
+  }
+}
+
+async function readFrom(
+  segment: Segment,
+  floor: Place,
+  offset: number,
+  { boundOffset, maxBytes, minOne }: ReadLimits,
+  context: ReadContext,
+): Promise<Run | null> {
+  const ahead = maxBytes + context.indexIntervalBytes + batch.batchHeaderSize
+  let chunk = await readChunk(segment, floor, ahead, context)
+  chunk.skipTo(offset)
+  while (chunk.needsMore) {
+    chunk = await readChunk(segment, chunk.place, ahead, context)
+    chunk.skipTo(offset)
+  }
+  const size = chunk.batchSize
+  if (chunk.nextOffset > boundOffset) return null
+  if (size > maxBytes && !minOne) return null
+  if (size > chunk.rest) chunk = await readChunk(segment, chunk.place, Math.max(size, maxBytes), context)
+  return chunk.take(Math.max(size, maxBytes), boundOffset)
+}
+
+async function readChunk(
+  segment: Segment,
+  place: Place,
+  bytes: number,
+  context: ReadContext,
+): Promise<Chunk> {
+  const buffer = Buffer.allocUnsafe(Math.min(bytes, segment.bytes - place.position))
+  const got = context.isCached(segment, place.position)
+    ? segment.file.read(buffer, place.position)
+    : await segment.file.readAsync(buffer, place.position)
+  if (context.isStale()) throw new Stale()
+  if (got < batch.batchHeaderSize) throw damaged(segment.file.path, place.position, `${got} bytes`)
+  return new Chunk(segment, place, buffer.subarray(0, got))
+}
+
+/** Bytes of a segment that begin with a batch, and a cursor over their headers. */
+class Chunk {
+  readonly #segment: Segment
+  readonly #start: Place
+  readonly #bytes: Buffer
+  #at = 0
+  /** Base offset of the batch at the cursor. */
+  #offset: number
+
+  constructor(segment: Segment, start: Place, bytes: Buffer) {
+    this.#segment = segment
+    this.#start = start
+    this.#bytes = bytes
+    this.#offset = start.offset
+  }
+
+  /** The batch at the cursor begins behind these bytes, or its header is cut. */
+  get needsMore(): boolean {
+    return this.rest < batch.batchHeaderSize
+  }
+
+  /** Bytes from the cursor on. */
+  get rest(): number {
+    return this.#bytes.length - this.#at
+  }
+
+  get place(): Place {
+    return { ...this.#start, offset: this.#offset, position: this.#start.position + this.#at }
+  }
+
+  get batchSize(): number {
+    return batch.batchSize(this.#bytes, this.#at)
+  }
+
+  get nextOffset(): number {
+    return batch.nextOffset(this.#bytes, this.#at)
+  }
+
+  /** Moves to the batch that holds `offset`, or as far as there are headers. */
+  skipTo(offset: number): void {
+    while (!this.needsMore) {
+      this.#check()
+      if (this.nextOffset > offset) return
+      this.#step()
+    }
+  }
+
+  /** The batches from the cursor on that fit into `maxBytes`, end at or below `boundOffset` and are here as a whole. */
+  take(maxBytes: number, boundOffset: number): Run {
+    const start = this.#at
+    const end = Math.min(this.#bytes.length, start + maxBytes)
+    this.#jump(end, boundOffset)
+    while (end - this.#at >= batch.batchHeaderSize) {
+      this.#check()
+      if (this.batchSize > end - this.#at || this.nextOffset > boundOffset) break
+      this.#step()
+    }
+    return { bytes: this.#bytes.subarray(start, this.#at), nextOffset: this.#offset }
+  }
+
+  /** Moves to an index entry shortly before the end: what lies in between need not be looked at. */
+  #jump(end: number, boundOffset: number): void {
+    const segment = this.#segment
+    const byPosition = segment.floorOfPosition(this.#start.position + end - batch.batchHeaderSize)
+    const floor = boundOffset < byPosition.offset ? segment.floorOfOffset(boundOffset) : byPosition
+    const at = floor.position - this.#start.position
+    if (at <= this.#at) return
+    if (headerProblem(this.#bytes, at, floor.offset) !== null) return // the slow way, then
+    this.#at = at
+    this.#offset = floor.offset
+  }
+
+  #step(): void {
+    const { nextOffset } = this
+    this.#at += this.batchSize
+    this.#offset = nextOffset
+  }
+
+  #check(): void {
+    const problem = headerProblem(this.#bytes, this.#at, this.#offset)
+    if (problem !== null) throw damaged(this.#segment.file.path, this.place.position, problem)
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The marks of a log and their file. Changes are in `marks` at once, wait as frames, and reach the file with `write`, in order.
+ *
+ * The file is written anew (aside, synced, renamed) when most of it is history; what is appended meanwhile goes along.
+ */
+import type { Disk, File } from '../io/world.ts'
+import type { FilePool } from './file-pool.ts'
+import { decodeFrame, encodeFrame, type Frame } from './journal-format.ts'
+import type { PlacedMark } from './log.ts'
+import { Marks } from './marks.ts'
+import { journalName, temporarySuffix } from './names.ts'
+
+/** A journal smaller than this is not worth writing anew. */
+const rewriteFromBytes = 4096
+
+export interface JournalOptions {
+  readonly disk: Disk
+  readonly files: FilePool
+  readonly folder: string
+}
+
+export class Journal {
+  readonly marks: Marks
+  readonly #options: JournalOptions
+  readonly #path: string
+  #file: File
+  /** Bytes of the file that are sound. What a crash has torn behind them is overwritten, or cut by `repair`. */
+  #bytes: number
+  /** Frames that are not in the file yet. */
+  #waiting: Buffer[] = []
+  #isDirty = false
+
+  private constructor(
+    options: JournalOptions,
+    marks: Marks,
+    bytes: number,
+    readonly tornBytes: number,
+  ) {
+    this.#options = options
+    this.#path = `${options.folder}/${journalName}`
+    this.#file = options.files.open(this.#path, 'create')
+    this.marks = marks
+    this.#bytes = bytes
+  }
+
+  /** Reads the journal of a folder; an empty one when there is none. Changes nothing. @throws Faulted */
+  static load(options: JournalOptions): Journal {
+    const path = `${options.folder}/${journalName}`
+    const size = options.disk.stat(path)?.size ?? 0
+    let marks = new Marks({ offset: 0, position: 0, epoch: 0 })
+    let at = 0
+    if (size > 0) {
+      const file = options.files.open(path, 'read')
+      const room = Buffer.allocUnsafe(size)
+      const bytes = room.subarray(0, file.read(room, 0))
+      file.close()
+      let kept: PlacedMark[] = []
+      for (let next = decodeFrame(bytes, at); next !== null; next = decodeFrame(bytes, at)) {
+        const { frame } = next
+        if (frame.kind === 'base' && at === 0) {
+          marks = new Marks(frame.base)
+        } else if (frame.kind === 'mark' && frame.placed.position < marks.base.position) {
+          kept = [...kept, frame.placed]
+          marks = new Marks(marks.base, kept)
+        } else {
+          replay(marks, frame)
+        }
+        at = next.next
+      }
+    }
+    return new Journal(options, marks, at, size - at)
+  }
+
+  get isDirty(): boolean {
+    return this.#isDirty
+  }
+
+  /** Some changes are not in the file yet. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  append(placed: PlacedMark): void {
+    this.marks.append(placed)
+    this.#waiting.push(encodeFrame({ kind: 'mark', placed }))
+  }
+
+  cut(position: number): void {
+    if (this.marks.cut(position)) this.#waiting.push(encodeFrame({ kind: 'cut', position }))
+  }
+
+  raise(offset: number): void {
+    this.marks.raise(offset)
+    this.#waiting.push(encodeFrame({ kind: 'base', base: this.marks.base }))
+  }
+
+  /** @throws Faulted */
+  write(): void {
+    if (this.#waiting.length === 0) return
+    const bytes = sizeOf(this.#waiting)
+    this.#file.write(this.#waiting, this.#bytes)
+    this.#bytes += bytes
+    this.#isDirty = true
+    this.#waiting = []
+  }
+
+  /** Makes what is written durable. @throws Faulted */
+  async sync(): Promise<void> {
+    this.#isDirty = false
+    await this.#file.sync()
+  }
+
+  /** Cuts what a crash has torn. @throws Faulted */
+  repair(): void {
+    this.#file.truncate(this.#bytes)
+    this.#isDirty = true
+  }
+
+  /** Whether most of the file is history. */
+  get isWorthRewriting(): boolean {
+    return this.#bytes > rewriteFromBytes && this.#bytes > 2 * sizeOf(this.#frames())
+  }
+
+  /**
+   * Writes the file anew, with what waits. Not while a sync is under way. The new name is durable only when the folder has been synced; until then the old file may come
+   * back, which says the same. @throws Faulted
+   */
+  async rewrite(): Promise<void> {
+    const { disk, files } = this.#options
+    const path = `${this.#path}${temporarySuffix}`
+    disk.remove(path)
+    const file = files.open(path, 'create')
+    // What is written to the old file while the new one is being synced may have been acknowledged by the end: once more.
+    let before = -1
+    let bytes = 0
+    while (before !== this.#bytes) {
+      this.write()
+      before = this.#bytes
+      const frames = this.#frames()
+      file.truncate(0)
+      file.write(frames, 0)
+      bytes = sizeOf(frames)
+      await file.sync()
+    }
+    file.close()
+    this.#file.close()
+    disk.rename(path, this.#path)
+    this.#file = files.open(this.#path, 'write')
+    this.#bytes = bytes
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+
+  /** The shortest journal that says the same. */
+  #frames(): Buffer[] {
+    return [
+      encodeFrame({ kind: 'base', base: this.marks.base }),
+      ...this.marks.list.map((placed) => encodeFrame({ kind: 'mark', placed })),
+    ]
+  }
+}
+
+function replay(marks: Marks, frame: Frame): void {
+  if (frame.kind === 'mark') marks.append(frame.placed)
+  else if (frame.kind === 'cut') marks.cut(frame.position)
+  else marks.raise(frame.base.offset)
+}
+
+function sizeOf(buffers: readonly Buffer[]): number {
+  let bytes = 0
+  for (const buffer of buffers) bytes += buffer.length
+  return bytes
+}

@@ -1,0 +1,183 @@
+/**
+ * Producer states beside the log, so that after a restart only what follows has to be read. `<offset>.producers` holds the
+ * states of everything below that offset. Written when a segment is sealed and when the log closes; the last two are kept.
+ *
+ *     uint32 crc32c of the rest, uint8 version, int64 offset, int32 epoch of the unit before it, uint32 count, entries
+ *     entry: int64 producer id, int16 epoch, int64 last offset, int64 used ms, int32 coordinator epoch,
+ *            int64 transaction start, uint8 batches: int32 first sequence, int32 last, int64 base offset, int64 last, int64 ms
+ *
+ * (offset, epoch) names one prefix of one history: a snapshot that a truncation should have removed, and that a crash brought
+ * back, does not fit the log any more and is passed over.
+ */
+import { Malformed, Reader, Writer } from '../base/bytes.ts'
+import { crc32c } from '../base/crc32c.ts'
+import type { Disk, File } from '../io/world.ts'
+import type { FilePool } from './file-pool.ts'
+import { offsetName, offsetsIn, snapshotSuffix } from './names.ts'
+import type { ProducerEntry, SequencedBatch } from './producers.ts'
+
+const version = 1
+const keptMax = 2
+
+export interface ProducerSnapshot {
+  readonly offset: number
+  readonly epoch: number
+  readonly entries: readonly ProducerEntry[]
+}
+
+export class ProducerSnapshots {
+  readonly #disk: Disk
+  readonly #files: FilePool
+  readonly #folder: string
+  /** Offsets of those in the folder, ascending. */
+  readonly #offsets: number[]
+  #unsynced: { offset: number; file: File } | null = null
+
+  constructor(options: { disk: Disk; files: FilePool; folder: string }, names: readonly string[]) {
+    this.#disk = options.disk
+    this.#files = options.files
+    this.#folder = options.folder
+    this.#offsets = offsetsIn(names, snapshotSuffix)
+  }
+
+  /**
+   * The newest at or below `offset` that is sound and fits the history; null when there is none. `epochBefore` gives the epoch
+   * of the record before an offset, null where the history is not known any more.
+   */
+  newest(offset: number, epochBefore: (offset: number) => number | null): ProducerSnapshot | null {
+    for (const one of this.#offsets.toReversed()) {
+      if (one > offset) continue
+      const snapshot = this.#read(one)
+      if (snapshot !== null && snapshot.epoch === (epochBefore(one) ?? snapshot.epoch)) return snapshot
+    }
+    return null
+  }
+
+  /** Not durable before `sync`. @throws Faulted */
+  write(snapshot: ProducerSnapshot): void {
+    const { offset } = snapshot
+    this.#remove(offset)
+    const file = this.#files.open(this.#path(offset), 'create')
+    file.write(encode(snapshot), 0)
+    this.#unsynced?.file.close()
+    this.#unsynced = { offset, file }
+    this.#offsets.push(offset)
+    for (const old of this.#offsets.slice(0, -keptMax)) this.#remove(old)
+  }
+
+  get isDirty(): boolean {
+    return this.#unsynced !== null
+  }
+
+  /** @throws Faulted */
+  async sync(): Promise<void> {
+    const one = this.#unsynced
+    if (one === null) return
+    try {
+      await one.file.sync()
+    } catch (error) {
+      if (this.#offsets.includes(one.offset)) throw error // else it was removed meanwhile
+    } finally {
+      one.file.close()
+      if (this.#unsynced === one) this.#unsynced = null
+    }
+  }
+
+  /** Removes those above `offset`, which speak of what is cut. */
+  removeAbove(offset: number): void {
+    for (const one of this.#offsets.filter((candidate) => candidate > offset)) this.#remove(one)
+  }
+
+  /** Removes those below `offset` that a newer one at or below it makes needless. */
+  removeBelow(offset: number): void {
+    const below = this.#offsets.filter((candidate) => candidate <= offset)
+    for (const one of below.slice(0, -1)) this.#remove(one)
+  }
+
+  #remove(offset: number): void {
+    const index = this.#offsets.indexOf(offset)
+    if (index < 0) return
+    this.#offsets.splice(index, 1)
+    this.#disk.remove(this.#path(offset))
+  }
+
+  #read(offset: number): ProducerSnapshot | null {
+    const path = this.#path(offset)
+    const room = Buffer.alloc(this.#disk.stat(path)?.size ?? 0)
+    const file = this.#files.open(path, 'read')
+    const bytes = room.subarray(0, file.read(room, 0))
+    file.close()
+    return decode(bytes)
+  }
+
+  #path(offset: number): string {
+    return `${this.#folder}/${offsetName(offset, snapshotSuffix)}`
+  }
+}
+
+function encode(snapshot: ProducerSnapshot): Buffer[] {
+  const writer = new Writer()
+  writer.int8(version)
+  writer.int64(snapshot.offset)
+  writer.int32(snapshot.epoch)
+  writer.uint32(snapshot.entries.length)
+  for (const entry of snapshot.entries) {
+    writer.int64(entry.producerId)
+    writer.int16(entry.producerEpoch)
+    writer.int64(entry.lastOffset)
+    writer.nearest64(Math.round(entry.usedMs))
+    writer.int32(entry.coordinatorEpoch)
+    writer.int64(entry.transactionStart)
+    writer.int8(entry.batches.length)
+    for (const one of entry.batches) {
+      writer.int32(one.firstSequence)
+      writer.int32(one.lastSequence)
+      writer.int64(one.baseOffset)
+      writer.int64(one.lastOffset)
+      writer.nearest64(one.timestamp)
+    }
+  }
+  const content = writer.finish()
+  const crc = Buffer.alloc(4)
+  crc.writeUInt32BE(content.reduce((sum, piece) => crc32c(piece, sum), 0))
+  return [crc, ...content]
+}
+
+/** null when the bytes are not a whole snapshot of a version that is known. */
+export function decode(bytes: Buffer): ProducerSnapshot | null {
+  if (bytes.length < 5 || bytes.readUInt32BE(0) !== crc32c(bytes.subarray(4))) return null
+  const reader = new Reader(bytes, 4)
+  if (reader.int8('version') !== version) return null
+  try {
+    const offset = reader.int64('offset')
+    const epoch = reader.int32('epoch')
+    const entries: ProducerEntry[] = []
+    for (let left = reader.uint32('count'); left > 0; left--) entries.push(readEntry(reader))
+    return { offset, epoch, entries }
+  } catch (error) {
+    if (error instanceof Malformed) return null
+    throw error
+  }
+}
+
+function readEntry(reader: Reader): ProducerEntry {
+  const entry = {
+    producerId: reader.int64('producer id'),
+    producerEpoch: reader.int16('producer epoch'),
+    lastOffset: reader.int64('last offset'),
+    usedMs: reader.nearest64('used'),
+    coordinatorEpoch: reader.int32('coordinator epoch'),
+    transactionStart: reader.int64('transaction start'),
+  }
+  const batches: SequencedBatch[] = []
+  for (let left = reader.int8('batches'); left > 0; left--) {
+    batches.push({
+      firstSequence: reader.int32('first sequence'),
+      lastSequence: reader.int32('last sequence'),
+      baseOffset: reader.int64('base offset'),
+      lastOffset: reader.int64('last offset'),
+      timestamp: reader.nearest64('timestamp'),
+    })
+  }
+  return { ...entry, batches }
+}
