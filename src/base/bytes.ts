@@ -60,10 +60,7 @@ export class Reader {
     return size === 0 ? nothing : this.buffer.subarray(at, at + size)
   }
 
-  /**
-   * @throws Malformed when bytes are left: what the sender meant with them is unknown, so is what came
-   * before.
-   */
+  /** @throws Malformed when bytes are left: whoever sent them meant something else by what came before. */
   expectEnd(what: string): void {
     if (this.position !== this.end) this.fail(`${this.remaining} bytes are left after`, what)
   }
@@ -97,9 +94,7 @@ export class Reader {
     return this.buffer[this.skip(1, field)] !== 0
   }
 
-  /**
-   * @throws Malformed when the number is not a safe integer: one that silently became another would be worse.
-   */
+  /** @throws Malformed when the number is no safe integer: that it became another would be worse. */
   int64(field: string): number {
     const value = this.nearest64(field)
     if (!Number.isSafeInteger(value)) this.fail('a number beyond 2^53 in', field)
@@ -120,10 +115,7 @@ export class Reader {
     return uuidAt(this.buffer, this.skip(16, field))
   }
 
-  /**
-   * An unsigned varint of at most 32 bits. @throws Malformed when it is longer than five bytes or than 32
-   * bits.
-   */
+  /** Unsigned. @throws Malformed when it is longer than five bytes or than 32 bits. */
   uvarint(field: string): number {
     let value = this.uint8(field)
     if (value < 0x80) return value
@@ -233,10 +225,7 @@ export class Reader {
   }
 }
 
-/**
- * Writes the same encodings. A value that its type cannot hold breaks an assertion: it would be another one
- * when read.
- */
+/** Writes the same encodings. A value that its type cannot hold breaks an assertion. */
 export class Writer extends Pieces {
   int8(value: number): void {
     if ((value << 24) >> 24 !== value) this.refuse(value, 'int8')
@@ -354,10 +343,7 @@ export class Writer extends Pieces {
     else this.compactBytes(value)
   }
 
-  /**
-   * Marks the start of something that is preceded by its size as an unsigned varint; `endSized` takes the
-   * mark.
-   */
+  /** Marks the start of what is preceded by its size as an unsigned varint; `endSized` takes the mark. */
   beginSized(): number {
     this.reserve(1)
     return this.size
