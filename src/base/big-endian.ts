@@ -6,7 +6,7 @@
  * methods check value and place again and took half as long again for whole messages.
  */
 
-export const two32 = 0x1_0000_0000
+const two32 = 0x1_0000_0000
 
 export function int16At(buffer: Buffer, at: number): number {
   return ((buffer[at]! << 24) >> 16) | buffer[at + 1]!
