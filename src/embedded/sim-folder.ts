@@ -1,0 +1,94 @@
+/** A folder of the simulated disk: its names as a process sees them, and as a loss of power would leave them. */
+import type { SeededRandom } from './seeded-random.ts'
+import { SimContent } from './sim-content.ts'
+
+export type SimNode = SimContent | SimFolder
+
+/** One change of names: survives a loss of power as a whole or not at all, as in a file system with a journal. */
+interface Change {
+  readonly steps: readonly { folder: SimFolder; name: string; node: SimNode | null }[]
+}
+
+export class SimFolder {
+  readonly #entries = new Map<string, SimNode>()
+  readonly #durable = new Map<string, SimNode>()
+  #pending: Change[] = []
+
+  names(): IterableIterator<string> {
+    return this.#entries.keys()
+  }
+
+  get(name: string): SimNode | undefined {
+    return this.#entries.get(name)
+  }
+
+  set(name: string, node: SimNode): void {
+    this.#change([{ folder: this, name, node }])
+  }
+
+  delete(name: string): void {
+    this.#change([{ folder: this, name, node: null }])
+  }
+
+  move(name: string, target: SimFolder, targetName: string): void {
+    const node = this.#entries.get(name)
+    if (node === undefined) return
+    this.#change([
+      { folder: this, name, node: null },
+      { folder: target, name: targetName, node },
+    ])
+  }
+
+  get pendingCount(): number {
+    return this.#pending.length
+  }
+
+  settle(count: number): void {
+    for (const change of this.#pending.splice(0, count)) makeDurable(change)
+  }
+
+  settleAll(): void {
+    this.settle(this.#pending.length)
+    for (const node of this.#entries.values()) {
+      if (node instanceof SimFolder) node.settleAll()
+      else node.settle(node.pendingCount)
+    }
+  }
+
+  losePower(random: SeededRandom): void {
+    for (const change of this.#pending) if (random.chance(0.5)) makeDurable(change)
+    this.#pending = []
+    this.#entries.clear()
+    for (const [name, node] of this.#durable) {
+      this.#entries.set(name, node)
+      node.losePower(random)
+    }
+  }
+
+  bytes(): number {
+    let bytes = 0
+    for (const node of this.#entries.values()) bytes += node instanceof SimFolder ? node.bytes() : node.size
+    return bytes
+  }
+
+  #change(steps: Change['steps']): void {
+    const change = { steps }
+    for (const { folder, name, node } of steps) {
+      if (node === null) folder.#entries.delete(name)
+      else folder.#entries.set(name, node)
+    }
+    for (const folder of new Set(steps.map((step) => step.folder))) folder.#pending.push(change)
+  }
+
+  /** Doing it twice, for both folders of a move, does no harm as long as the order of each is kept. */
+  static makeDurable(change: Change): void {
+    for (const { folder, name, node } of change.steps) {
+      if (node === null) folder.#durable.delete(name)
+      else folder.#durable.set(name, node)
+    }
+  }
+}
+
+const { makeDurable } = SimFolder
+
+export { SimContent }
