@@ -329,7 +329,10 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     )
     for (const offset of offsets) {
       const reader = this.#fetcher.readers.find((r) => r.name === nameOf(offset))
-      if (reader !== undefined) reader.committed = offset.offset
+      if (reader === undefined) continue
+      reader.committed = offset.offset
+      // Who commits says that it is done with what lies before.
+      reader.processed = Math.max(reader.processed, offset.offset)
     }
   }
 

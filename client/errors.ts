@@ -40,7 +40,8 @@ export class BrokerRefused extends KafkaError {
     detail: string | null = null,
   ) {
     const known = sentences[code]
-    super(code, `${what}: ${detail || known?.what || 'the broker refused the request'} (${code})`, {
+    const sentence = detail?.replace(/\.$/, '') || known?.what || 'the broker refused the request'
+    super(code, `${what}: ${sentence} (${code})`, {
       retriable: isRetriable(code),
       advice: known?.advice ?? '',
     })

@@ -33,6 +33,7 @@ function program(): Command {
     .exitOverride()
     .configureHelp({ helpWidth: 100 })
     .showSuggestionAfterError()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'lograft: ')) })
     .addHelpText(
       'after',
       '\nExit codes: 0 done, 1 failed, 2 wrong usage. Logs go to stderr, results to stdout.',
