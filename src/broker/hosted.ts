@@ -34,7 +34,9 @@ export class HostedPartitions {
   readonly #options: HostedOptions
   readonly #serving = new Map<string, Partition>()
   /** Every opening under way or done, so that nobody opens a partition twice. */
-  readonly #openings = new Map<string, Promise<Partition>>()
+  readonly #openings = new Map<string, Promise<Partition | null>>()
+  /** Why a partition that should be here is not: its disk failed, or its log is damaged. */
+  readonly #faults = new Map<string, Faulted>()
   #openingsInFlight = 0
   readonly #waiting: (() => void)[] = []
 
@@ -58,11 +60,11 @@ export class HostedPartitions {
     return await Promise.all(here.map((index) => this.#openOnce(topic, index)))
   }
 
-  #openOnce(topic: Topic, index: number): Promise<Partition> {
+  #openOnce(topic: Topic, index: number): Promise<Partition | null> {
     const key = keyOf(topic.id, index)
     let opening = this.#openings.get(key)
     if (opening === undefined) {
-      opening = this.#open(topic, index)
+      opening = this.#open(topic, index).catch((error: unknown) => this.#offline(topic, index, error))
       this.#openings.set(key, opening)
     }
     return opening
@@ -85,6 +87,20 @@ export class HostedPartitions {
       this.#openingsInFlight--
       this.#waiting.shift()?.()
     }
+  }
+
+  #offline(topic: Topic, index: number, error: unknown): null {
+    if (!(error instanceof Faulted)) throw error
+    const key = keyOf(topic.id, index)
+    this.#faults.set(key, error)
+    this.#options.onEvent({
+      level: 'error',
+      event: 'partition.offline',
+      message: `${topic.name}-${index} is offline until it is repaired and the broker restarted: ${error.message}`,
+      partition: `${topic.name}-${index}`,
+      folder: this.#options.folder.partitionFolder(topic.id, index),
+    })
+    return null
   }
 
   /** A log and its member of a quorum, in a folder. @throws Faulted when the log is damaged below its durable end */
@@ -137,13 +153,10 @@ export class HostedPartitions {
       if (opening === undefined) continue
       this.#serving.get(key)?.close()
       this.#serving.delete(key)
-      const partition = await opening.catch((error: unknown) => {
-        // A partition that never opened has nothing to close; its files go all the same.
-        if (!(error instanceof Faulted)) throw error
-        return null
-      })
+      const partition = await opening
       await partition?.replica.close()
       this.#openings.delete(key)
+      this.#faults.delete(key)
       await this.#options.folder.removePartition(topic.id, index)
     }
   }

@@ -28,6 +28,8 @@ export interface ConfigEntry {
   readonly value: string
   readonly readOnly: boolean
   readonly configSource: number
+  /** What clients of version 0 are told in place of the source. */
+  readonly isDefault: boolean
   readonly isSensitive: boolean
   readonly synonyms: readonly { readonly name: string; readonly value: string; readonly source: number }[]
   readonly configType: number
@@ -90,6 +92,7 @@ function entry(
     value: strongest?.value ?? textOf(row.default as string),
     readOnly,
     configSource: strongest?.source ?? source.default,
+    isDefault: (strongest?.source ?? source.default) === source.default,
     isSensitive: false,
     synonyms,
     configType: types[row.type],
