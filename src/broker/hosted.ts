@@ -52,12 +52,21 @@ export class HostedPartitions {
     return this.#serving.values()
   }
 
-  /** Opens every partition of a topic that is placed here; resolves when each serves. Harmless when they are open. */
+  /** Set while a partition is offline here. */
+  fault(topicId: string, index: number): Faulted | undefined {
+    return this.#faults.get(keyOf(topicId, index))
+  }
+
+  /**
+   * Opens every partition of a topic that is placed here; resolves with those that serve. Harmless when they are open. One that
+   * cannot be opened stays offline and is reported; the others do not suffer.
+   */
   async open(topic: Topic): Promise<Partition[]> {
     const here = topic.placements.flatMap((replicas, index) =>
       replicas.includes(this.#options.nodeId) ? [index] : [],
     )
-    return await Promise.all(here.map((index) => this.#openOnce(topic, index)))
+    const opened = await Promise.all(here.map((index) => this.#openOnce(topic, index)))
+    return opened.flatMap((partition) => partition ?? [])
   }
 
   #openOnce(topic: Topic, index: number): Promise<Partition | null> {
