@@ -28,7 +28,6 @@ const hashTable = new Int32Array(1 << hashBitsMax)
 /** The format's own rules: the last match starts 12 bytes before the end, the last 5 bytes are literals. */
 const matchStartMargin = 12
 const lastLiterals = 5
-const distanceMax = 0xffff
 
 /**
  * Expands `block` into `out` from `from`, up to `end` at most. A match may reach back to `floor`: to `from` for an
@@ -94,6 +93,7 @@ function copyMatch(out: Buffer, at: number, distance: number, length: number): n
   return end
 }
 
+/** `bytes` at most 64 KiB, so that every distance fits in two bytes. */
 function compressBlock(bytes: Buffer, out: Buffer): number {
   const size = bytes.length
   const room = out.length
@@ -112,7 +112,7 @@ function compressBlock(bytes: Buffer, out: Buffer): number {
       const slot = Math.imul(four, 0x9e3779b1) >>> shift
       let candidate = hashTable[slot]!
       hashTable[slot] = i
-      if (candidate < 0 || i - candidate > distanceMax || word(bytes, candidate) !== four) {
+      if (candidate < 0 || word(bytes, candidate) !== four) {
         // Data that does not compress is skipped over in growing steps.
         i += 1 + (misses++ >> 6)
         continue

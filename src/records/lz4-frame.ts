@@ -73,7 +73,8 @@ export function expandLz4(
   const frame = readFrameHeader(bytes)
   if (frame.contentSize !== null && frame.contentSize > maxBytes) throw new ExpandedTooLarge('lz4', maxBytes)
   const bound = Math.min(maxBytes, sizeBound(bytes, frame))
-  const out = Buffer.allocUnsafe(bound)
+  // Zeroed, for the native decoder takes a match at distance 0 and leaves there what was in memory: other people's bytes.
+  const out = Buffer.alloc(bound)
   let at = frame.blocksAt
   let to = 0
   for (let word = bytes.readUInt32LE(at); word !== 0; word = bytes.readUInt32LE(at)) {

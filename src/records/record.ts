@@ -81,8 +81,7 @@ export function readRecord(cursor: RecordCursor, frame: RecordFrame): RecordView
 
 function readHeaders(cursor: RecordCursor): RecordHeader[] {
   const count = cursor.varint()
-  // Two bytes each at least, so that a count alone cannot make us allocate.
-  if (count < 0 || count * 2 > cursor.end - cursor.at) throw new MalformedRecords(`${count} headers`)
+  if (count < 0) throw new MalformedRecords(`${count} headers`)
   const headers: RecordHeader[] = []
   for (let i = 0; i < count; i++) {
     const key = cursor.bytes(cursor.varint())

@@ -149,8 +149,7 @@ function putCopies(distance: number, total: number, out: Buffer, at: number): nu
   let to = at
   let length = total
   while (length > 0) {
-    // The last piece must not be shorter than 4 for the short form, so 60 is taken where 64 would leave less.
-    const piece = length >= 68 ? 64 : length > 64 ? 60 : length
+    const piece = Math.min(length, 64)
     if (piece < 12 && piece >= 4 && distance < 2048) {
       out[to++] = 1 | ((piece - 4) << 2) | ((distance >> 8) << 5)
       out[to++] = distance & 0xff

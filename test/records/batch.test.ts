@@ -150,12 +150,19 @@ t.test('lengths that cannot be are corrupt, lengths that may come are short', as
     [-1, 'corrupt'],
     [-2_147_483_648, 'corrupt'],
     [48, 'corrupt'],
-    [2_147_483_647, 'short'],
+    [2_147_483_635, 'short'],
     [bytes.length - 11, 'short'],
   ] as const) {
     bytes.writeInt32BE(length, 8)
-    t.match(checkBatch(bytes, 0, bytes.length), { ok: false, reason }, `length ${length}`)
+    const detail =
+      reason === 'short'
+        ? `${bytes.length} bytes of a batch of ${length + 12}`
+        : `a batch of ${length + 12} bytes`
+    t.same(checkBatch(bytes, 0, bytes.length), { ok: false, reason, detail })
   }
+  const negative = build()
+  batch.setBaseOffset(negative, 0, -2)
+  t.match(checkBatch(negative, 0, negative.length), { reason: 'corrupt', detail: 'base offset -2' })
 })
 
 t.test('the whole batches of a fetch response, without the one that is cut off', async (t) => {

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import t from 'tap'
+import { xxh32 } from '../../src/base/xxh32.ts'
 import { type Codec, codecImplementations, codecs, compress, expand } from '../../src/records/codecs.ts'
 import { CorruptPayload, ExpandedTooLarge } from '../../src/records/errors.ts'
 import { typescriptLz4 } from '../../src/records/lz4-block.ts'
@@ -248,6 +249,95 @@ t.test('lz4: each checksum is checked, and nothing may follow the frame', async 
       outcome(() => expand(Buffer.concat([checked, Buffer.alloc(1)]), 100_000)),
       CorruptPayload,
     )
+  }
+})
+
+t.test('lz4: a content size that is not the content', async (t) => {
+  const frame = fixture('lz4-python.lz4')
+  const size = frame.readUInt32LE(6)
+  for (const declared of [size - 1, size + 1, 0]) {
+    frame.writeUInt32LE(declared, 6)
+    frame[14] = (xxh32(frame.subarray(4, 14)) >>> 8) & 0xff
+    for (const { name, expand } of same('lz4')) {
+      t.throws(() => expand(frame, 100_000), { name: 'CorruptPayload' }, `${name}, ${declared} for ${size}`)
+    }
+  }
+})
+
+t.test('lz4: blocks that lead outside their bytes', async (t) => {
+  const end = `c0${'41'.repeat(12)}`
+  const framed = (hex: string) => {
+    const block = Buffer.from(hex, 'hex')
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(block.length)
+    return Buffer.concat([Buffer.from('04224d18604082', 'hex'), length, block, Buffer.alloc(4)])
+  }
+  const blocks: [string, string][] = [
+    ['a match before the start', `10410200${end}`],
+    ['literals beyond the end', '5041'],
+    ['a length that does not end', 'f0ffffff'],
+    ['half a distance', '104101'],
+    ['a match at the end', '10410100'],
+    ['nothing after a match length', '1f410100'],
+    ['more than a block may hold', `1f410100${'ff'.repeat(258)}00${end}`],
+  ]
+  for (const { expand } of same('lz4')) {
+    t.same(expand(framed(`10410100${end}`), 17), Buffer.alloc(17, 0x41))
+    for (const [name, hex] of blocks) t.throws(() => expand(framed(hex), 1 << 20), CorruptPayload, name)
+  }
+})
+
+t.test('lz4: a match at distance 0 does not show what was in memory', async (t) => {
+  const block = Buffer.from(`1f410000${'ff'.repeat(200)}00c0${'41'.repeat(12)}`, 'hex')
+  const length = Buffer.alloc(4)
+  length.writeUInt32LE(block.length)
+  const frame = Buffer.concat([Buffer.from('04224d18604082', 'hex'), length, block, Buffer.alloc(4)])
+  for (const { name, expand } of same('lz4')) {
+    const result = outcome(() => expand(frame, 1 << 20))
+    t.ok(!Buffer.isBuffer(result) || result.every((byte) => byte === 0x41 || byte === 0), name)
+  }
+  t.throws(() => expandLz4(frame, 1 << 20, typescriptLz4), CorruptPayload)
+})
+
+t.test('lz4: the native decoder itself takes what the twin writes', async (t) => {
+  const decoder = nativeLz4()
+  if (decoder === null) {
+    t.pass('no native decoder here')
+    return
+  }
+  const block = Buffer.alloc(70_000)
+  for (const size of [1, 5, 12, 13, 14, 17, 18, 40, 300, 5000, 65_535, 65_536]) {
+    for (const plain of [text(size), Buffer.alloc(size), noise(size)]) {
+      const packed = block.subarray(0, typescriptLz4.compress(plain, block))
+      const out = Buffer.alloc(size)
+      t.equal(decoder.expand(packed, out), size)
+      t.ok(out.equals(plain), `${size} bytes`)
+    }
+  }
+})
+
+t.test('lz4: a small result does not hold a large allocation', async (t) => {
+  const packed = compressLz4(text(300))
+  for (const { name, expand } of same('lz4')) t.ok(expand(packed, 1 << 20).buffer.byteLength < 20_000, name)
+})
+
+t.test('snappy: blocks that lead outside their bytes', async (t) => {
+  const blocks: [string, string][] = [
+    ['a copy from before the start', '0500410102'],
+    ['a copy at distance 0', '0500410100'],
+    ['literals beyond the end', '0510414141'],
+    ['a long literal cut off', '0ff4'],
+    ['a copy cut off', '05004101'],
+    ['less than it declares', '050041'],
+    ['more than it declares', '0104' + '4141'],
+    ['a copy beyond what it declares', '0200410101'],
+    ['no end to the length', 'ffffffffff'],
+    ['a length it cannot hold', 'ffff7f0041'],
+  ]
+  for (const { expand } of same('snappy')) {
+    t.same(expand(Buffer.from('0500410101', 'hex'), 5), Buffer.from('AAAAA'))
+    for (const [name, hex] of blocks)
+      t.throws(() => expand(Buffer.from(hex, 'hex'), 1 << 30), CorruptPayload, name)
   }
 })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import * as batch from '../../src/records/batch.ts'
 import { codecs } from '../../src/records/codecs.ts'
+import { MalformedRecords } from '../../src/records/errors.ts'
 import {
   BatchBuilder,
   forEachRecord,
@@ -146,40 +147,42 @@ t.test('what a batch expands to is bounded', async (t) => {
 
 t.test('records that do not parse are refused with the reason', async (t) => {
   const record = (hex: string) => batchOver(Buffer.from(hex, 'hex'))
-  const cases: [string, string][] = [
-    ['', 'no record'],
-    ['0c0000000101', 'one that is cut off'],
-    ['7e000000010100', 'a length beyond the end'],
-    ['01000000010100', 'a negative length'],
-    ['0a0000000101', 'a length below the shortest'],
-    ['0c000002010100', 'an offset beyond the last'],
-    ['0c000001010100', 'a negative offset'],
-    ['0c000000060100', 'a key longer than the record'],
-    ['0c000000030100', 'a key of length -2'],
-    ['0c000000010800', 'a value longer than the record'],
-    ['0c000000010102', 'a header that is not there'],
-    ['0c000000010101', 'a negative count of headers'],
-    ['10000000010102' + '0100', 'a header without key'],
-    ['0e00000001010000', 'a byte left over in the record'],
-    ['0c00000001010000', 'a byte left over in the batch'],
-    ['1a00ffffffffffffffffff0300010100', 'a timestamp of more than 64 bits'],
-    ['1600' + '00' + 'ffffffff1f' + '010100', 'an offset of more than 32 bits'],
+  const cases: [string, string, string][] = [
+    ['no record', '', 'ends inside a field'],
+    ['one that is cut off', '0c0000000101', 'a record of 6 bytes where 5 follow'],
+    ['a length beyond the end', '7e000000010100', 'a record of 63 bytes where 6 follow'],
+    ['a negative length', '01000000010100', 'a record of -1 bytes'],
+    ['a length below the shortest', '0a0000000101', 'a record of 5 bytes'],
+    ['an offset beyond the last', '0c000002010100', 'offset delta 1'],
+    ['a negative offset', '0c000001010100', 'offset delta -1'],
+    ['a key longer than the record', '0c000000060100', '3 bytes where 2 follow'],
+    ['a key of length -2', '0c000000030100', '-2 bytes'],
+    ['a value longer than the record', '0c000000010800', '4 bytes where 1 follow'],
+    ['a value that reaches into the next record', '0c000000010400' + '000000', '2 bytes where 1 follow'],
+    ['a header that is not there', '0c000000010102', 'ends inside a field'],
+    ['a million headers', '1000000001018089' + '7a', 'ends inside a field'],
+    ['a negative count of headers', '0c000000010101', '-1 headers'],
+    ['a header without key', '10000000010102' + '0100', '-1 bytes'],
+    ['a byte left over in the record', '0e00000001010000', '1 bytes left over inside'],
+    ['a byte left over in the batch', '0c00000001010000', '1 bytes after the last'],
+    ['a timestamp of 65 bits', '1e00ffffffffffffffffff0300010100', 'longer than 64 bits'],
+    ['an offset of 33 bits', '140000' + 'ffffffff1f' + '010100', 'longer than 32 bits'],
+    ['a varint that does not end', '140000' + 'ffffffffff' + '010100', 'longer than 32 bits'],
   ]
   t.same(
     readRecords(record('0c000000010100'), 0, limits).map((read) => [read.key, read.value, read.headers]),
     [[null, null, []]],
     'the shortest record',
   )
-  for (const [hex, name] of cases) {
-    t.throws(
-      () => readRecords(record(hex), 0, limits),
-      { name: 'MalformedRecords', code: 'INVALID_RECORD' },
-      name,
-    )
+  for (const [name, hex, detail] of cases) {
+    const error = t.throws(() => readRecords(record(hex), 0, limits), MalformedRecords, name)
+    t.match(error, { code: 'INVALID_RECORD', message: detail }, name)
   }
-  const many = record('0c000000010100')
-  many.writeInt32BE(2_000_000_000, 57)
-  t.throws(() => readRecords(many, 0, limits), { name: 'MalformedRecords' }, 'a count beyond the bytes')
+  for (const count of [2_000_000_000, -1]) {
+    const counted = record(count < 0 ? '' : '0c000000010100')
+    counted.writeInt32BE(count, 57)
+    t.throws(() => readRecords(counted, 0, limits), MalformedRecords, `${count} records`)
+  }
 })
 
 t.test('damaged batches never fail in another way', async (t) => {
@@ -218,6 +221,15 @@ t.test('varints of 32 and 64 bits', async () => {
       return new RecordCursor(buffer, 0, end).varlong() === value && end === varlongSize(value)
     }),
   )
+})
+
+t.test('nothing is read beyond the end of a record', async (t) => {
+  const buffer = Buffer.from([0x80, 0x02, 0x04])
+  for (const read of ['varint', 'varlong', 'byte', 'nullableBytes'] as const) {
+    t.throws(() => new RecordCursor(buffer, 1, 1)[read](), MalformedRecords, read)
+  }
+  t.throws(() => new RecordCursor(buffer, 0, 1).varint(), MalformedRecords)
+  t.throws(() => new RecordCursor(buffer, 1, 2).bytes(2), MalformedRecords)
 })
 
 t.test('a timestamp at the ends of int64', async (t) => {
