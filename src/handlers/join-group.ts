@@ -51,9 +51,9 @@ function commandOf(request: Request, context: Context): JoinCommand {
     clientId,
     clientHost: context.clientHost,
     sessionTimeoutMs: request.sessionTimeoutMs,
-    // Version 0 knows none; -1 would rebalance for ever (brod #465).
+    // Version 0 knows none: its -1, taken as it is, would rebalance for ever (brod #465).
     rebalanceTimeoutMs:
-      request.rebalanceTimeoutMs < 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs,
+      request.rebalanceTimeoutMs <= 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs,
     protocolType: request.protocolType,
     // The coordinator keeps the metadata: it must not hold on to the whole request.
     protocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),

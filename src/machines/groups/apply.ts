@@ -1,4 +1,5 @@
 /** Writes the machine's changes into its state: the replicated ones, and those of the leader's memory. */
+import type { Token } from '../machine.ts'
 import type { GroupChange } from './changes.ts'
 import { deadlineOf, type Group } from './group.ts'
 import {
@@ -71,6 +72,13 @@ export type GroupVolatile =
       /** Monotonic ms. */
       readonly deadlineMs: number
     }
+  /** Its sync is there; `waiting` when the leader's is not. */
+  | {
+      readonly type: 'synced'
+      readonly groupId: string
+      readonly memberId: string
+      readonly waiting: Token | null
+    }
   /** Its alarm has gone off and nothing had run out: sessions were renewed meanwhile. */
   | { readonly type: 'alarmMoved'; readonly groupId: string }
   | { readonly type: 'groupGone'; readonly groupId: string }
@@ -89,6 +97,14 @@ export function touchGroups(state: GroupsState, change: GroupVolatile): void {
       }
       return
     }
+    case 'synced': {
+      const group = state.live.get(change.groupId)
+      const member = group?.members.get(change.memberId)
+      if (group === undefined || member === undefined) return
+      markSynced(group, member.id)
+      group.members.set(member.id, { ...member, waiting: change.waiting })
+      return
+    }
     case 'alarmMoved': {
       const group = state.live.get(change.groupId)
       if (group !== undefined) setAlarm(state, group)
@@ -102,6 +118,12 @@ export function touchGroups(state: GroupsState, change: GroupVolatile): void {
       state.sweep = change.sweep
       return
   }
+}
+
+/** Whom a generation still waits for is given up at a time; when that is nobody, there is none. */
+export function markSynced(group: Group, memberId: string): void {
+  group.unsynced.delete(memberId)
+  if (group.unsynced.size === 0) group.syncDeadlineMs = Number.POSITIVE_INFINITY
 }
 
 /** Keeps a group in memory as long as it is more than its record. */

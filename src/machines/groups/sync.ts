@@ -1,8 +1,9 @@
 /** SyncGroup: the leader hands out the assignments of a generation, every member gets its own. */
 import { Refused } from '../../base/errors.ts'
-import type { Now, Token } from '../machine.ts'
+import type { Now, ReplyTo, Token } from '../machine.ts'
+import { markSynced } from './apply.ts'
 import type { SyncCommand, SyncReply } from './commands.ts'
-import { Draft, type GroupDecision } from './draft.ts'
+import { Draft, type GroupDecision, type GroupReply } from './draft.ts'
 import { type Group, memberOf } from './group.ts'
 import { type Member, noAssignment } from './member.ts'
 import type { GroupSettings } from './settings.ts'
@@ -17,16 +18,26 @@ export function sync(
 ): GroupDecision {
   const member = memberOf(group, command.memberId, command.instanceId)
   check(group, command)
-  const draft = new Draft(group, now, settings)
-  draft.group.unsynced.delete(member.id)
-  if (draft.group.unsynced.size === 0) draft.group.syncDeadlineMs = Number.POSITIVE_INFINITY
-  if (group.phase === 'Stable') {
-    draft.reply(token, assigned(group, member))
-  } else {
+  if (group.phase === 'CompletingRebalance' && group.leader === member.id) {
+    const draft = new Draft(group, now, settings)
+    markSynced(draft.group, member.id)
     draft.park(member, token)
-    if (group.leader === member.id) assign(draft, command)
+    assign(draft, command)
+    return draft.decision
   }
-  return draft.decision
+  // No draft: a thousand followers would copy their group a thousand times.
+  const waiting = group.phase === 'Stable' ? null : token
+  const replies: ReplyTo<GroupReply>[] = []
+  if (waiting === null) replies.push({ to: token, reply: assigned(group, member) })
+  if (member.waiting !== null) {
+    replies.push({
+      to: member.waiting,
+      refused: 'REBALANCE_IN_PROGRESS',
+      detail: 'the member has synced again',
+    })
+  }
+  const synced = { type: 'synced', groupId: group.id, memberId: member.id, waiting } as const
+  return { changes: [], volatile: [synced], replies }
 }
 
 function check(group: Readonly<Group>, { generation, protocolType, protocol }: SyncCommand): void {
