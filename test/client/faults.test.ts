@@ -16,7 +16,7 @@ import { Writer } from '../../src/base/bytes.ts'
 import { errorCode } from '../../src/base/error-codes.ts'
 import { ApiVersions } from '../../src/protocol/apis/api-versions.ts'
 import { Metadata } from '../../src/protocol/apis/metadata.ts'
-import { hangUp, ScriptedBroker, silence } from './scripted-broker.ts'
+import { hangUp, ScriptedBroker, silence, stall } from './scripted-broker.ts'
 
 function connect(t: Test, bootstrap: string, options: Partial<ClientOptions> = {}): Client {
   const client = new Client({
@@ -100,7 +100,7 @@ t.test('a broker that says nothing', async (t) => {
   t.type(await failure(connect(t, broker.bootstrap).admin().describeCluster()), TimedOut)
 
   const stalling = await ScriptedBroker.listen(t)
-  stalling.on(Metadata, () => silence)
+  stalling.on(Metadata, () => stall)
   const error = await failure(connect(t, stalling.bootstrap).admin().describeCluster())
   t.type(error, TimedOut)
   t.match(error.message, /the cluster: no success within 1000 ms; the last error was: /)
@@ -191,7 +191,7 @@ t.test('versions', async (t) => {
 
 t.test('a closed client', async (t) => {
   const broker = await ScriptedBroker.listen(t, { orders: 1 })
-  broker.on(Metadata, () => silence)
+  broker.on(Metadata, () => stall)
   const client = connect(t, broker.bootstrap, { requestTimeoutMs: 60_000, callTimeoutMs: 60_000 })
   const producer = client.producer()
   const sent = failure(producer.send({ topic: 'orders', value: 'x' }))

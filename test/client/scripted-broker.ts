@@ -18,10 +18,11 @@ import type { AnyApi, RequestOf, ResponseInput } from '../../src/protocol/notati
 import * as batch from '../../src/records/batch.ts'
 import { type RecordView, readRecords } from '../../src/records/records.ts'
 
-/** Instead of a response: nothing at all, or the end of the connection. */
+/** Instead of a response: none to this request, none to any on this connection, the end of the connection. */
 export const silence: unique symbol = Symbol('silence')
+export const stall: unique symbol = Symbol('stall')
 export const hangUp: unique symbol = Symbol('hang up')
-export type Action<A extends AnyApi> = ResponseInput<A> | typeof silence | typeof hangUp
+export type Action<A extends AnyApi> = ResponseInput<A> | typeof silence | typeof stall | typeof hangUp
 
 export interface Call {
   readonly version: number
@@ -236,6 +237,7 @@ export class ScriptedBroker {
     const request = api.decodeRequest(reader, apiVersion)
     const action = await handle(request as never, { version: apiVersion, socket })
     if (action === hangUp) socket.destroy()
+    if (action === stall) return new Promise<void>(() => {})
     if (action === hangUp || action === silence || socket.destroyed) return
     const writer = new Writer()
     writer.int32(0)
