@@ -96,6 +96,9 @@ export class Broker {
     } finally {
       clearTimeout(late)
     }
+    child.kill('SIGKILL')
+    child.stdout.destroy()
+    child.stderr.destroy()
     throw new Error(`the broker ended before it was ready; it said:\n${this.#stderr.slice(-4000)}`)
   }
 
