@@ -143,6 +143,11 @@ export function frame(
 
 export const sized = (payload: Buffer): Buffer => out().bytes(payload).done()
 
+export interface Response {
+  correlationId: number
+  body: Buffer
+}
+
 /** One connection whose bytes the test chooses. */
 export class Wire {
   readonly socket: Socket
@@ -152,6 +157,8 @@ export class Wire {
   #over = false
   #wake: () => void = () => {}
   #correlationId = 0
+  /** Who asked first gets the first response: requests may be sent without waiting. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   private constructor(socket: Socket) {
     this.socket = socket
@@ -182,7 +189,13 @@ export class Wire {
   }
 
   /** The next response: its correlation id and what follows it; null when the other side closed instead. */
-  async receive(timeoutMs = 10_000): Promise<{ correlationId: number; body: Buffer } | null> {
+  receive(timeoutMs = 10_000): Promise<Response | null> {
+    const next = this.#turn.then(() => this.#next(timeoutMs))
+    this.#turn = next.catch(() => {})
+    return next
+  }
+
+  async #next(timeoutMs: number): Promise<Response | null> {
     const deadline = performance.now() + timeoutMs
     for (;;) {
       const size = this.#received.length >= 4 ? this.#received.readInt32BE(0) : Number.POSITIVE_INFINITY
