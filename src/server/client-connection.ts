@@ -194,11 +194,15 @@ export class ClientConnection implements Caller, Reader {
     }
   }
 
-  /** What else is answered in this turn leaves in the same write. */
+  /**
+   * One answer leaves at once. Where there are more, all that are given in this turn leave in one write: a write per answer costs
+   * more than the answer.
+   */
   #answer(slot: Slot, answer: Answer): void {
     if (!this.#line.answer(slot, answer) || this.#isSettling) return
     this.#isSettling = true
-    queueMicrotask(() => this.#settle())
+    if (this.#line.size === 1) queueMicrotask(() => this.#settle())
+    else this.#shared.clock.soon(() => this.#settle())
   }
 
   #settle(): void {

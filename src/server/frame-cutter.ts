@@ -3,7 +3,7 @@
  *
  * Memory grows with the bytes received, never with what a prefix promises: 100 MiB announced and four bytes sent cost 64 KiB.
  * A frame that comes in pieces is gathered in a buffer that grows fourfold, so at most a third of it is copied twice, and
- * ends with exactly the frame's size: records are kept as slices of their frame, which keep all of it in memory.
+ * ends with exactly the frame's size: what is kept of a request is a slice of its frame, and keeps all of it in memory.
  * (A list of chunks, joined at the end, would copy once; sent byte by byte it would cost a hundred times what was received.)
  */
 import { Faulted } from '../base/errors.ts'
@@ -23,6 +23,11 @@ export class BadFrame extends Faulted {
 const prefixBytes = 4
 const firstBufferBytes = 64 * 1024
 const growth = 4
+/**
+ * A frame that came whole is a slice of its chunk, which saves the copy but keeps all of the chunk in memory for as long as any
+ * of the frame is kept (the metadata of a group's member: for days). Fine up to so many times the frame.
+ */
+const keptMax = 8
 const nothing = Buffer.alloc(0)
 
 export class FrameCutter {
@@ -67,8 +72,7 @@ export class FrameCutter {
     }
     this.#rest = end === rest.length ? nothing : rest.subarray(end)
     const frame = rest.subarray(prefixBytes, end)
-    // A slice keeps the whole chunk in memory: fine when the frame is most of it, and saves the copy.
-    return 2 * size >= rest.buffer.byteLength ? frame : Buffer.from(frame)
+    return keptMax * size >= rest.buffer.byteLength ? frame : Buffer.from(frame)
   }
 
   #gather(into: Buffer): Buffer | null {

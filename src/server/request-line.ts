@@ -33,6 +33,9 @@ export class RequestLine {
     this.#pipelined = pipelined
   }
 
+  get size(): number {
+    return this.#slots.length
+  }
   get isEmpty(): boolean {
     return this.#slots.length === 0
   }

@@ -96,6 +96,7 @@ export class FakeReplica implements Replica {
     return () => this.#listeners.delete(listener)
   }
   configure(): void {}
+  retainFrom(): void {}
   close(): Promise<void> {
     return Promise.resolve()
   }
