@@ -8,11 +8,12 @@ import { type Member, noAssignment, offerOf, offersTheSame } from './member.ts'
 import { completeWhenAllJoined, joined, parkJoin } from './rebalance.ts'
 import type { GroupSettings } from './settings.ts'
 import { joinStaticAgain } from './static-join.ts'
+import { checkStorable } from './storable.ts'
 
 /**
  * @param group an empty one when there is none and the member has no id
  * @throws Refused INVALID_SESSION_TIMEOUT, INCONSISTENT_GROUP_PROTOCOL, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID,
- * GROUP_MAX_SIZE_REACHED
+ * GROUP_MAX_SIZE_REACHED, INVALID_REQUEST
  */
 export function join(
   group: Readonly<Group>,
@@ -22,6 +23,9 @@ export function join(
   settings: GroupSettings,
 ): GroupDecision {
   checkSession(command, settings)
+  checkStorable(command.groupId, command.clientId, command.clientHost, command.protocolType)
+  if (command.instanceId !== null) checkStorable(command.instanceId)
+  for (const { name } of command.protocols) checkStorable(name)
   const draft = new Draft(group, now, settings)
   if (!hasRoom(group, command, settings)) {
     turnAway(draft, command.memberId, token)

@@ -13,11 +13,12 @@ import { consumerProtocolType, type Group, isSubscribedTo, memberOf } from './gr
 import { renewal } from './heartbeat.ts'
 import type { GroupSettings } from './settings.ts'
 import type { GroupRecord, Offsets } from './state.ts'
+import { checkStorable, isStorable } from './storable.ts'
 
 /**
  * Fenced by member and generation. Without them, only while the group has no members.
  * @param group an empty one when there is none
- * @throws Refused UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS
+ * @throws Refused UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION, REBALANCE_IN_PROGRESS, INVALID_REQUEST
  */
 export function commitOffsets(
   group: Readonly<Group>,
@@ -27,7 +28,9 @@ export function commitOffsets(
   settings: GroupSettings,
 ): GroupDecision {
   checkCommit(group, command)
-  const isFine = ({ metadata }: { metadata: string }) => metadata.length <= settings.offsetMetadataMaxBytes
+  checkStorable(group.id, ...command.topics.map(({ name }) => name))
+  const isFine = ({ metadata }: { metadata: string }) =>
+    metadata.length <= settings.offsetMetadataMaxBytes && isStorable(metadata)
   const reply: PartitionErrors = {
     topics: command.topics.map(({ name, partitions }) => ({
       name,

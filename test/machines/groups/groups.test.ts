@@ -898,6 +898,20 @@ t.test('when the coordinator moves', async (t) => {
   })
 })
 
+t.test('text that is too long to be kept is refused, not replicated', async (t) => {
+  const stage = new Stage()
+  const long = '\ufffd'.repeat(11_000)
+  const refused = (traits: object) => new Client(stage, 'a', traits).joinOnce().refused
+  t.equal(refused({ instanceId: long }), 'INVALID_REQUEST')
+  t.equal(refused({ groupId: long }), 'INVALID_REQUEST')
+  t.equal(refused({ protocols: [long] }), 'INVALID_REQUEST')
+  t.equal(refused({ protocolType: long }), 'INVALID_REQUEST')
+  t.equal(new Client(stage, 'a', { groupId: long }).commit('t', 0, 1).refused, 'INVALID_REQUEST')
+  const wide = new Stage({ offsetMetadataMaxBytes: 1_000_000 })
+  const committed = new Client(wide, 'a').commit('t', 0, 1, { metadata: long })
+  t.equal(committed.value.topics[0]?.partitions[0]?.error, 'OFFSET_METADATA_TOO_LARGE')
+})
+
 t.test('a thousand members', async (t) => {
   const stage = new Stage()
   const clients = Array.from({ length: 1000 }, (_, index) => new Client(stage, `m${index}`, { version: 3 }))

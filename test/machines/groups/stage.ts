@@ -15,6 +15,8 @@ import type { Now, Token } from '../../../src/machines/machine.ts'
 export class Call<T> {
   reply: T | undefined
   refused: ErrorName | undefined
+  /** Called when the answer is there. */
+  onAnswer: () => void = () => {}
   get isOpen(): boolean {
     return this.reply === undefined && this.refused === undefined
   }
@@ -77,8 +79,10 @@ export class Stage {
   /** The coordinator moves: another member, grown from the changes alone, leads. Those who wait hear of it. */
   failOver(): void {
     for (const token of this.machine.onResign(this.state)) {
-      this.#callOf(token).refused = 'NOT_COORDINATOR'
+      const call = this.#callOf(token)
+      call.refused = 'NOT_COORDINATOR'
       this.#calls.delete(token)
+      call.onAnswer()
     }
     assert.equal(this.#calls.size, 0, 'nobody who waits is forgotten')
     this.state = this.machine.image.decode(this.machine.image.encode(this.replica))
@@ -116,6 +120,7 @@ export class Stage {
       if ('refused' in reply) answered.refused = reply.refused
       else answered.reply = reply.reply
       this.#calls.delete(reply.to)
+      answered.onAnswer()
     }
     for (const group of this.state.live.values()) checkGroup(group)
     return call
