@@ -1,9 +1,8 @@
 /**
  * One partition as this node serves it: Kafka's rules on top of a member of its quorum.
  *
- * Who may be served (R-08): appends go to the elected leader, for the order is its to give; everything that reads waits
- * until it is *ready*, because until the start of its own epoch is committed its high watermark may lie below what
- * consumers have seen.
+ * Nobody is served before the leader is *ready*, that is, before the start of its own epoch is committed (R-08): until then its
+ * high watermark may lie below what consumers have seen. Appends are refused, fetches wait.
  *
  * Consumers read below the high watermark. There are no transactions yet, so the last stable offset is the high watermark.
  * An offset between the high watermark and the end is not an error: its record may become visible, the fetch waits.

@@ -5,10 +5,10 @@ import { Partition } from '../../src/broker/partition.ts'
 import { ProducerIds } from '../../src/broker/producer-ids.ts'
 import { Purgatory } from '../../src/broker/purgatory.ts'
 import { Settings } from '../../src/config/settings.ts'
-import { topicSettings } from '../../src/config/topic-settings.ts'
+import { type TopicSettings, topicSettings } from '../../src/config/topic-settings.ts'
 import type { Handler } from '../../src/handlers/handler.ts'
 import { handlers } from '../../src/handlers/table.ts'
-import { emptyClusterState } from '../../src/machines/cluster/state.ts'
+import { emptyClusterState, type Topic } from '../../src/machines/cluster/state.ts'
 import { decodeResponseHeader } from '../../src/protocol/header.ts'
 import type { AnyApi, RequestInput, ResponseOf } from '../../src/protocol/notation.ts'
 import { BatchBuilder, type BatchOptions } from '../../src/records/records.ts'
@@ -41,11 +41,14 @@ export function startHandlers(
     configs?: Record<string, string>
     handlers?: readonly Handler[]
     allocate?: () => Promise<{ first: number; count: number }>
+    clock?: ManualClock
+    /** Stands for the partitions on fake replicas. */
+    hosted?: (topic: Topic, index: number, settings: TopicSettings) => Partition | undefined
   } = {},
 ): HandlerFixture {
   const settings = new Settings()
   for (const [name, value] of Object.entries(options.settings ?? {})) settings.set(name, value, 'flag')
-  const clock = new ManualClock()
+  const clock = options.clock ?? new ManualClock()
   const events: BrokerEvent[] = []
   const onEvent = (event: BrokerEvent) => void events.push(event)
   const configs = new Map(Object.entries(options.configs ?? {}))
@@ -56,8 +59,9 @@ export function startHandlers(
   image.topics.add({ ...internal, placements: [[1]], configs: new Map() })
   image.brokers.set(2, { id: 2, diskId: 'd', host: 'two.example', port: 9092, rack: 'b' })
   const replicas = [new FakeReplica(), new FakeReplica()] as const
+  const effective = topicSettings(settings, configs)
   const partitionOf = (replica: FakeReplica, index: number) =>
-    new Partition({ topic, index, replica, settings: topicSettings(settings, configs), onEvent })
+    new Partition({ topic, index, replica, settings: effective, onEvent })
   const partitions = [partitionOf(replicas[0], 0), partitionOf(replicas[1], 1)] as const
   let blocks = 0
   const allocate = options.allocate ?? (async () => ({ first: 1000 + 2 * blocks++, count: 2 }))
@@ -70,7 +74,10 @@ export function startHandlers(
     image,
     purgatory: new Purgatory({ clock, parkedMax: settings.get('lograft.fetches.parked.max') }),
     producerIds: new ProducerIds({ allocateProducerIds: allocate }),
-    partition: (id: string, index: number) => (id === topicId ? partitions[index] : undefined),
+    partition: (id: string, index: number) => {
+      if (id !== topicId) return undefined
+      return options.hosted === undefined ? partitions[index] : options.hosted(topic, index, effective)
+    },
     endpoint: (nodeId: number) => image.brokers.get(nodeId),
     event: onEvent,
   } as unknown as Broker

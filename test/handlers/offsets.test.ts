@@ -144,7 +144,7 @@ t.test('DeleteRecords', async (t) => {
   t.match(await remove(-1), { errorCode: 0, lowWatermark: 3 }, 'all that is committed')
   t.match(await remove(1, '__consumer_offsets'), { errorCode: code('INVALID_TOPIC_EXCEPTION') })
   t.match(await remove(1, 'missing'), { errorCode: code('UNKNOWN_TOPIC_OR_PARTITION') })
-  t.equal(clock.timers, 0)
+  t.equal(clock.pendingTimers, 0)
   replicas[0].commit()
   replicas[0].raiseStart = () => new Promise(() => {})
   const late = remove(4)

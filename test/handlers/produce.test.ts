@@ -62,7 +62,7 @@ t.test('acks=all: what is not committed in time is said to be open, never succes
     { errorCode: 0, baseOffset: 0 },
   ])
   replicas[0].commit()
-  t.equal(clock.timers, 0)
+  t.equal(clock.pendingTimers, 0)
 })
 
 t.test(

@@ -388,7 +388,7 @@ t.test('closing answers what is under way, and drops what does not end in time',
   await clock.advance(1000)
   await closing
   t.ok(hung.isClosed)
-  t.same([server.connections, clock.timers, events], [0, 0, []])
+  t.same([server.connections, clock.pendingTimers, events], [0, 0, []])
 })
 
 t.test('over real sockets', async (t) => {

@@ -1,40 +1,15 @@
 /** A clock that moves when told, and a net inside the process: each chunk arrives as it was written, in a later turn. */
 import { Faulted } from '../../src/base/errors.ts'
-import type { Clock, Connection, Listener, Net, Timer } from '../../src/io/world.ts'
+import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
+import type { Connection, Listener, Net } from '../../src/io/world.ts'
 
-export class ManualClock implements Clock {
-  #nowMs = 0
-  readonly #timers = new Set<{ atMs: number; callback: () => void }>()
-
-  now(): number {
-    return 1_700_000_000_000 + this.#nowMs
-  }
-  monotonic(): number {
-    return this.#nowMs
-  }
-  setTimer(delayMs: number, callback: () => void): Timer {
-    const timer = { atMs: this.#nowMs + Math.max(0, delayMs), callback }
-    this.#timers.add(timer)
-    return { cancel: () => void this.#timers.delete(timer) }
-  }
-  soon(callback: () => void): void {
+export class ManualClock extends VirtualClock {
+  /** The turns are real, only time is not. */
+  override soon(callback: () => void): void {
     setImmediate(callback)
   }
-  get timers(): number {
-    return this.#timers.size
-  }
-  /** Fires what is due, in order, and lets what follows from each settle. */
-  async advance(ms: number): Promise<void> {
-    const untilMs = this.#nowMs + ms
-    for (;;) {
-      const due = [...this.#timers].filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0]
-      if (due === undefined) break
-      this.#timers.delete(due)
-      this.#nowMs = Math.max(this.#nowMs, due.atMs)
-      due.callback()
-      await turns()
-    }
-    this.#nowMs = untilMs
+  override async advance(ms: number): Promise<void> {
+    await super.advance(ms)
     await turns()
   }
 }
