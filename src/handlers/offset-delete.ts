@@ -7,23 +7,19 @@ import { partitionErrors } from './partition-errors.ts'
 
 export const offsetDelete = handler(OffsetDelete, async (request, context) => {
   const { groupId } = request
-  const known = request.topics.filter(({ name }) => context.broker.image.topics.byName(name) !== undefined)
-  if (known.length === 0 && request.topics.length > 0) {
-    return { errorCode: 0, topics: partitionErrors(request.topics, { topics: [] }) }
-  }
+  const partitionsOf = (topic: string) => context.broker.image.topics.byName(topic)?.placements.length ?? 0
+  const known = request.topics.map(({ name, partitions }) => ({
+    name,
+    partitions: partitions
+      .map(({ partitionIndex }) => partitionIndex)
+      .filter((index) => index >= 0 && index < partitionsOf(name)),
+  }))
   return await askCoordinator<ResponseInput<typeof OffsetDelete>>(
     context,
     groupId,
     async (coordinator) => {
       checkGroupId(groupId)
-      const verdicts = await coordinator.execute({
-        type: 'deleteOffsets',
-        groupId,
-        topics: known.map(({ name, partitions }) => ({
-          name,
-          partitions: partitions.map(({ partitionIndex }) => partitionIndex),
-        })),
-      })
+      const verdicts = await coordinator.execute({ type: 'deleteOffsets', groupId, topics: known })
       return { errorCode: 0, topics: partitionErrors(request.topics, verdicts) }
     },
     (errorCode) => ({ errorCode, topics: [] }),

@@ -300,14 +300,20 @@ t.test('OffsetDelete', async (t) => {
   const remove = (groupId: string, ...topics: string[]) =>
     groups.ask(OffsetDelete, 0, {
       groupId,
-      topics: topics.map((name) => ({ name, partitions: [{ partitionIndex: 0 }] })),
+      topics: topics.map((name) => ({ name, partitions: [{ partitionIndex: 0 }, { partitionIndex: 3 }] })),
     })
+  t.equal((await remove('none', 'missing')).errorCode, errorCode('GROUP_ID_NOT_FOUND'))
   t.equal((await remove('none', 'events')).errorCode, errorCode('GROUP_ID_NOT_FOUND'))
   await stableMember(groups)
-  const codes = (await remove('g', 'events', 'missing')).topics.map(
-    ({ partitions }) => partitions[0]?.errorCode,
+  const { topics } = await remove('g', 'events', 'missing')
+  const unknown = errorCode('UNKNOWN_TOPIC_OR_PARTITION')
+  t.strictSame(
+    topics.map(({ partitions }) => partitions.map(({ errorCode }) => errorCode)),
+    [
+      [errorCode('GROUP_SUBSCRIBED_TO_TOPIC'), unknown],
+      [unknown, unknown],
+    ],
   )
-  t.strictSame(codes, [errorCode('GROUP_SUBSCRIBED_TO_TOPIC'), errorCode('UNKNOWN_TOPIC_OR_PARTITION')])
 })
 
 t.test('DescribeGroups, ListGroups and DeleteGroups in every version', async (t) => {

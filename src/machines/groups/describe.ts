@@ -7,7 +7,7 @@ import type { Group } from './group.ts'
 import { metadataOf, noAssignment } from './member.ts'
 import type { GroupsState } from './state.ts'
 
-/** Metadata and assignments belong to a generation: only a Stable group has them. */
+/** Metadata belongs to a protocol that all have agreed on: only a Stable group has that. Assignments are the last ones. */
 export function describeGroup(group: Readonly<Group>): GroupDescription {
   const isStable = group.phase === 'Stable'
   return {
@@ -21,7 +21,7 @@ export function describeGroup(group: Readonly<Group>): GroupDescription {
       clientId: member.clientId,
       clientHost: member.clientHost,
       metadata: isStable ? metadataOf(member, group.protocol) : noAssignment,
-      assignment: isStable ? member.assignment : noAssignment,
+      assignment: member.assignment,
     })),
   }
 }
