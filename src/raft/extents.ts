@@ -20,6 +20,8 @@ export interface ExtentsAtOpen {
   readonly start: number
   readonly startEpoch: number
   readonly end: number
+  /** What a process before this one wrote may be in the page cache only: then less than `end`. */
+  readonly durable: number
   /** Of what lies in [start, end), rising. */
   readonly epochs: readonly EpochStart[]
 }
@@ -32,14 +34,13 @@ export class Extents {
   #truncations = 0
   readonly #epochs: EpochStart[]
 
-  /** All that a log holds when it is opened is durable: recovery has cut or synced the rest. */
   constructor(open: ExtentsAtOpen) {
     this.#start = open.start
     this.#startEpoch = open.startEpoch
     this.#end = open.end
-    this.#durable = open.end
+    this.#durable = open.durable
     this.#epochs = [...open.epochs]
-    assert(open.start <= open.end, 'a log starts before its end')
+    assert(open.start <= open.durable && open.durable <= open.end, 'a log starts before its end')
   }
 
   get start(): number {

@@ -37,7 +37,7 @@ export type Operation<Entries> =
       readonly entries: Entries
     }
   /** Append the mark that opens `epoch`, led by this member. */
-  | { readonly type: 'epochStart'; readonly epoch: number }
+  | { readonly type: 'epochStart'; readonly epoch: number; readonly leaderId: number }
 
 /** Read units from `from` on, whole batches, about `bytesMax` but at least one, and step `read` with this epoch. */
 export interface Read {

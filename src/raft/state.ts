@@ -140,7 +140,7 @@ export class State<Entries> {
   startEpoch(): number {
     const position = this.extents.end
     this.extents.append(this.#epoch, 1)
-    this.#operations.push({ type: 'epochStart', epoch: this.#epoch })
+    this.#operations.push({ type: 'epochStart', epoch: this.#epoch, leaderId: this.id })
     return position
   }
 

@@ -45,6 +45,11 @@ export interface Replica {
    * Resolves with the new start. @throws Refused OFFSET_OUT_OF_RANGE above the high watermark
    */
   raiseStart(offset: number): Promise<number>
+  /**
+   * Keeps what lies at and above `offset` in this member's log, whatever start is decided, until told otherwise: a machine's
+   * own image has not come further yet. Never called: nothing is kept.
+   */
+  retainFrom(offset: number): void
   /** Resolves when `isReady`; rejects Refused when that is hopeless (closed, faulted). */
   whenReady(): Promise<void>
   /** Called at most once per turn when the high watermark, the start, the role or the epoch has moved. Returns the unsubscriber. */

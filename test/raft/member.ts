@@ -66,7 +66,7 @@ export class Member {
       id: options.id,
       voters: options.voters,
       ballot: disk.ballot,
-      extents: { start: 0, startEpoch: 0, end: endOf(this.entries), epochs },
+      extents: { start: 0, startEpoch: 0, end: endOf(this.entries), durable: endOf(this.entries), epochs },
       settings: options.settings,
       random: options.random,
       nowMs,

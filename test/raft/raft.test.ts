@@ -40,7 +40,7 @@ t.test('extents say the same as a list with one epoch for each unit', async (t) 
   for (let round = 0; round < 60; round++) {
     let units: number[] = []
     let start = 0
-    const extents = new Extents({ start: 0, startEpoch: 0, end: 0, epochs: [] })
+    const extents = new Extents({ start: 0, startEpoch: 0, end: 0, durable: 0, epochs: [] })
     const before = (position: number): number => units[position - 1] ?? 0
     for (let step = 0; step < 20; step++) {
       const dice = random.float()
@@ -105,7 +105,13 @@ function member(options: { voters: readonly number[]; epoch?: number; epochs?: E
     id: 1,
     voters: options.voters,
     ballot: { epoch: options.epoch ?? 0, votedFor: -1 },
-    extents: { start: 0, startEpoch: 0, end: options.end ?? 0, epochs: options.epochs ?? [] },
+    extents: {
+      start: 0,
+      startEpoch: 0,
+      end: options.end ?? 0,
+      durable: options.end ?? 0,
+      epochs: options.epochs ?? [],
+    },
     settings,
     random: () => 0,
     nowMs: 0,
@@ -176,7 +182,7 @@ t.test('a sole voter needs no tick and writes no ballot', async (t) => {
   t.same(
     { operations, ballot, messages, promises },
     {
-      operations: [{ type: 'epochStart', epoch: 1 }],
+      operations: [{ type: 'epochStart', epoch: 1, leaderId: 1 }],
       ballot: null,
       messages: [],
       promises: [],

@@ -1,0 +1,186 @@
+/**
+ * The loop of one member: events go into its core, and what the core's `Ready` asks is done with the log, the ballot and the
+ * peers (see raft/ready.ts for the order).
+ *
+ * Nothing awaits in the middle of a decision; what an await brings back is an event, and the core checks whether it still
+ * concerns it (R-10, R-11).
+ */
+import { assert } from '../base/assert.ts'
+import { Refused } from '../base/errors.ts'
+import type { Log, Mark } from '../log/log.ts'
+import type { Event } from '../raft/event.ts'
+import type { Envelope } from '../raft/message.ts'
+import type { Raft } from '../raft/raft.ts'
+import type { Operation, Read, Ready } from '../raft/ready.ts'
+import type { BallotFile } from './ballot-file.ts'
+import { Ballots } from './ballots.ts'
+import { appendEntries, type Entries, readEntries } from './entries.ts'
+import { InFlight } from './in-flight.ts'
+import { LogSync } from './log-sync.ts'
+import type { ReplicaSettings } from './replica.ts'
+import type { SyncQueue } from './sync-queue.ts'
+
+export interface LoopOptions {
+  readonly log: Log
+  readonly raft: Raft<Entries>
+  readonly ballotFile: BallotFile
+  readonly settings: ReplicaSettings
+  readonly syncs: SyncQueue
+  readonly nowMs: () => number
+  /** Have `drain` called at the end of this turn. */
+  readonly stir: () => void
+  /** Have `flushDue` called in so many milliseconds, or somewhat later. */
+  readonly flushIn: (delayMs: number) => void
+  readonly post: (envelope: Envelope<Entries>) => void
+  /** A mark of the log's start was appended, or everything from a position on was cut. */
+  readonly onStartMark: (offset: number, position: number) => void
+  readonly onTruncated: (position: number) => void
+  /** Gets what a disk throws, and what it does not. */
+  readonly onFault: (error: unknown) => void
+}
+
+export class Loop {
+  readonly inFlight = new InFlight()
+  readonly #options: LoopOptions
+  readonly #log: Log
+  readonly #raft: Raft<Entries>
+  readonly #ballots: Ballots<Envelope<Entries>>
+  readonly #sync: LogSync
+  #isOff = false
+
+  constructor(options: LoopOptions) {
+    const { log, raft, syncs, onFault, nowMs } = options
+    const { inFlight } = this
+    this.#options = options
+    this.#log = log
+    this.#raft = raft
+    this.#sync = new LogSync({
+      log,
+      settings: options.settings,
+      syncs,
+      inFlight,
+      flushIn: options.flushIn,
+      truncations: () => raft.truncations,
+      onDurable: (position, truncations) => this.step({ type: 'durable', position, truncations }),
+      onFault,
+    })
+    this.#ballots = new Ballots({
+      file: options.ballotFile,
+      syncs,
+      inFlight,
+      send: (promises) => this.#post(promises),
+      onStored: (epoch) => this.step({ type: 'balloted', epoch, nowMs: nowMs() }),
+      onFault,
+    })
+  }
+
+  step(event: Event<Entries>): void {
+    if (this.#isOff) return
+    this.#raft.step(event)
+    this.#options.stir()
+  }
+
+  /** As leader: a mark takes its place in the order. Returns its position. @throws Faulted */
+  propose(mark: Mark): number {
+    const position = this.#appendMark(mark, this.#raft.epoch)
+    this.step({ type: 'proposed', units: 1 })
+    return position
+  }
+
+  configure(settings: ReplicaSettings): void {
+    this.#sync.configure(settings)
+    this.#options.stir()
+  }
+
+  flushDue(): void {
+    if (!this.#isOff) this.#sync.flushDue()
+  }
+
+  /** Does all that has come up. @throws Faulted */
+  drain(): void {
+    if (this.#isOff) return
+    do this.#apply(this.#raft.ready())
+    while (this.#maybeCountWritten())
+  }
+
+  /** Writes and syncs what is left. */
+  async flush(): Promise<void> {
+    await this.inFlight.idle()
+    if (!this.#isOff) await this.#sync.close()
+  }
+
+  /** Nothing is written or sent any more. */
+  stop(): void {
+    this.#isOff = true
+    this.#ballots.stop()
+  }
+
+  #apply(ready: Ready<Entries>): void {
+    const log = this.#log
+    for (const operation of ready.operations) this.#operate(operation)
+    assert(log.endPosition === this.#raft.endPosition, 'core and log end at the same position')
+    if (log.writtenPosition < log.endPosition) log.write()
+    this.#sync.maybeRequest()
+    if (ready.ballot !== null) this.#ballots.store(ready.ballot)
+    this.#post(ready.messages)
+    this.#ballots.promise(ready.promises)
+    for (const read of ready.reads) this.inFlight.run(this.#read(read))
+  }
+
+  #operate(operation: Operation<Entries>): void {
+    const log = this.#log
+    switch (operation.type) {
+      case 'truncate':
+        log.truncate(operation.position)
+        this.#sync.truncated(operation.position)
+        this.#options.onTruncated(operation.position)
+        break
+      case 'append': {
+        const from = log.endPosition
+        appendEntries(log, operation.entries)
+        for (const { mark, position } of operation.entries.marks) {
+          if (position < from) continue
+          this.#sync.marked(position + 1)
+          if (mark.kind === 'logStart') this.#options.onStartMark(mark.offset, position)
+        }
+        break
+      }
+      case 'epochStart':
+        this.#appendMark({ kind: 'epochStart', leaderId: operation.leaderId }, operation.epoch)
+    }
+  }
+
+  #appendMark(mark: Mark, epoch: number): number {
+    const position = this.#log.appendMark(mark, epoch)
+    this.#sync.marked(position + 1)
+    return position
+  }
+
+  /** Where written counts as durable, the core hears of it at once. */
+  #maybeCountWritten(): boolean {
+    const position = this.#sync.counted
+    if (position <= this.#raft.durablePosition) return false
+    this.#raft.step({ type: 'durable', position, truncations: this.#raft.truncations })
+    return true
+  }
+
+  #post(envelopes: readonly Envelope<Entries>[]): void {
+    if (this.#isOff) return
+    for (const envelope of envelopes) this.#options.post(envelope)
+  }
+
+  async #read({ to, from, bytesMax, epoch }: Read): Promise<void> {
+    const raft = this.#raft
+    const isStill = (): boolean => !this.#isOff && raft.epoch === epoch && raft.role === 'leader'
+    try {
+      const boundPosition = this.#log.writtenPosition
+      const read = await readEntries(this.#log, { from, boundPosition, bytesMax }, isStill)
+      if (read !== null) this.step({ type: 'read', to, from, epoch, ...read })
+      else if (isStill()) this.step({ type: 'peerLost', peer: to })
+    } catch (error) {
+      // The log was trimmed above `from` meanwhile: where does the follower stand now?
+      if (error instanceof Refused) this.step({ type: 'peerLost', peer: to })
+      else this.#options.onFault(error)
+    }
+  }
+}

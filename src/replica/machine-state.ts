@@ -1,0 +1,83 @@
+/**
+ * The state of a machine as it grows from its image and the log, and those who follow it.
+ *
+ *     image ... log: changes below `applied` are in the state; listeners have heard of those below `heard`
+ */
+import { Faulted } from '../base/errors.ts'
+import type { Log } from '../log/log.ts'
+import type { Machine } from '../machines/machine.ts'
+import { readChanges } from './replay.ts'
+
+type Grown<State, Change> = Pick<
+  Machine<State, never, Change, never, never>,
+  'name' | 'empty' | 'apply' | 'changes' | 'image'
+>
+
+export class MachineState<State, Change> {
+  value: State
+  readonly #machine: Grown<State, Change>
+  readonly #log: Log
+  readonly #listeners = new Set<(change: Change, state: Readonly<State>) => void>()
+  #applied = 0
+  #heard = 0
+
+  constructor(machine: Grown<State, Change>, log: Log) {
+    this.#machine = machine
+    this.#log = log
+    this.value = machine.empty()
+  }
+
+  /** Everything committed below this offset is in the state. */
+  get applied(): number {
+    return this.#applied
+  }
+
+  onApplied(listener: (change: Change, state: Readonly<State>) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Starts over from the newest image, or from nothing when the log begins at the beginning. @throws Faulted */
+  load(): void {
+    const { start, end, folder, images } = this.#log
+    const image = images.newest()
+    const offset = image?.offset ?? 0
+    if (offset < start || offset > end) {
+      const problem = image === null ? 'there is no image' : `the newest image is of ${offset}`
+      throw new Faulted(
+        'bytes',
+        `load ${this.#machine.name} in ${folder}: the log holds ${start} to ${end}, and ${problem}`,
+      )
+    }
+    this.value = image === null ? this.#machine.empty() : this.#machine.image.decode(image.image)
+    this.#applied = offset
+  }
+
+  /** Applies some of what lies below `boundOffset`; says how much it was. @throws Faulted */
+  async replay(boundOffset: number): Promise<{ changes: number; bytes: number }> {
+    const { changes } = this.#machine
+    const read = await readChanges(this.#log, this.#applied, boundOffset, (key, value) =>
+      changes.decode(key, value),
+    )
+    for (const { offset, change } of read.changes) {
+      this.#machine.apply(this.value, change)
+      this.#tell(offset, change)
+    }
+    this.#applied = read.nextOffset
+    return { changes: read.changes.length, bytes: read.bytes }
+  }
+
+  /** Changes that the state holds already, which end at `endOffset`, are committed. */
+  committed(changes: readonly Change[], endOffset: number): void {
+    let offset = endOffset - changes.length
+    this.#applied = endOffset
+    for (const change of changes) this.#tell(offset++, change)
+  }
+
+  /** A state may be loaded from an image below what listeners know already: they hear each change once. */
+  #tell(offset: number, change: Change): void {
+    if (offset < this.#heard) return
+    this.#heard = offset + 1
+    for (const listener of this.#listeners) listener(change, this.value)
+  }
+}

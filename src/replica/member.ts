@@ -1,0 +1,368 @@
+/**
+ * One member of one quorum, as its broker sees it: takes batches, tells who waits what became of them, moves the log start.
+ *
+ *     propose --- log.append, core 'proposed' ---> stirred
+ *     end of turn: loop.ts: log.write -> [sync queue] -> core 'durable' -> stirred
+ *     end of turn: the high watermark has risen -> waiters, listeners
+ */
+import { assert } from '../base/assert.ts'
+import { Faulted, Refused } from '../base/errors.ts'
+import type { Log } from '../log/log.ts'
+import type { Message } from '../raft/message.ts'
+import type { Raft } from '../raft/raft.ts'
+import { batchSize, stamp } from '../records/batch.ts'
+import type { BallotFile } from './ballot-file.ts'
+import { areWhole, type Entries, startPosition } from './entries.ts'
+import { Loop } from './loop.ts'
+import type { Proposed, Replica, ReplicaSettings } from './replica.ts'
+import type { ReplicaEvent } from './replica-event.ts'
+import { StartMoves } from './start-moves.ts'
+import type { SyncQueue } from './sync-queue.ts'
+import { Uncommitted } from './uncommitted.ts'
+import { type OnCommitted, Waiters } from './waiters.ts'
+
+/** What a member needs of its host. */
+export interface Surroundings {
+  readonly syncs: SyncQueue
+  nowMs(): number
+  /** Have `drain` called at the end of this turn. */
+  stir(member: Member): void
+  /** Have `flushDue` called in so many milliseconds, or somewhat later. */
+  flushIn(member: Member, delayMs: number): void
+  post(to: number, replica: string, message: Message<Entries>): void
+  forget(member: Member): void
+  onEvent(event: ReplicaEvent): void
+}
+
+export interface MemberOptions {
+  readonly name: string
+  readonly log: Log
+  readonly raft: Raft<Entries>
+  readonly ballotFile: BallotFile
+  readonly settings: ReplicaSettings
+  readonly surroundings: Surroundings
+}
+
+/** What the listeners heard last. */
+interface Told {
+  readonly role: Replica['role'] | ''
+  readonly epoch: number
+  readonly isReady: boolean
+  readonly leaderId: number
+  readonly start: number
+}
+
+export class Member implements Replica {
+  readonly name: string
+  readonly log: Log
+  /** In the list of those whose turn must be drained; for the host. */
+  isStirred = false
+  readonly #raft: Raft<Entries>
+  readonly #loop: Loop
+  readonly #surroundings: Surroundings
+  readonly #ballotFile: BallotFile
+  readonly #waiters = new Waiters()
+  readonly #uncommitted = new Uncommitted()
+  readonly #starts = new StartMoves()
+  readonly #listeners = new Set<(replica: Replica) => void>()
+  #uncommittedBytesMax: number
+  #highWatermark: number
+  #fault: Faulted | null = null
+  #closing: Promise<void> | null = null
+  #isClosed = false
+  #isRaising = false
+  #whenReady: { resolve: () => void; reject: (refused: Refused) => void }[] = []
+  #told: Told
+
+  constructor(options: MemberOptions) {
+    const { name, log, raft, surroundings, settings, ballotFile } = options
+    this.name = name
+    this.log = log
+    this.#raft = raft
+    this.#surroundings = surroundings
+    this.#ballotFile = ballotFile
+    this.#uncommittedBytesMax = settings.uncommittedBytesMax
+    this.#highWatermark = log.offsetAt(raft.highWatermark)
+    this.#told = { role: '', epoch: -1, isReady: false, leaderId: -1, start: log.start }
+    this.#loop = new Loop({
+      log,
+      raft,
+      ballotFile,
+      settings,
+      syncs: surroundings.syncs,
+      nowMs: () => surroundings.nowMs(),
+      stir: () => surroundings.stir(this),
+      flushIn: (delayMs) => surroundings.flushIn(this, delayMs),
+      post: ({ to, message }) => surroundings.post(to, name, message),
+      onStartMark: (offset, position) => this.#starts.add({ position, offset, settled: null }),
+      onTruncated: (position) => this.#starts.truncate(position),
+      onFault: (error) => this.#fail(error),
+    })
+    this.#starts.recover(log, startPosition(log))
+    surroundings.stir(this)
+  }
+
+  get role(): Replica['role'] {
+    return this.#isServed ? this.#raft.role : 'follower'
+  }
+  get epoch(): number {
+    return this.#raft.epoch
+  }
+  get leaderId(): number {
+    return this.#isServed ? this.#raft.leaderId : -1
+  }
+  get voters(): readonly number[] {
+    return this.#raft.voters
+  }
+  get isReady(): boolean {
+    return this.#isServed && this.#raft.isReady
+  }
+  get highWatermark(): number {
+    return this.#highWatermark
+  }
+  get fault(): Faulted | null {
+    return this.#fault
+  }
+  /** When it next wants a tick. */
+  get deadlineMs(): number {
+    return this.#isOff ? Infinity : this.#raft.deadlineMs
+  }
+
+  propose(batch: Buffer): Proposed {
+    assert(batchSize(batch, 0) === batch.length, 'one batch is proposed at a time')
+    this.#checkLeads()
+    const { log } = this
+    const { bytes } = this.#uncommitted
+    if (bytes > 0 && bytes + batch.length > this.#uncommittedBytesMax) {
+      throw new Refused('NOT_ENOUGH_REPLICAS', `${bytes} bytes of '${this.name}' are not committed yet`)
+    }
+    const baseOffset = log.end
+    const { epoch } = this.#raft
+    stamp(batch, 0, { baseOffset, leaderEpoch: epoch })
+    try {
+      log.append(batch)
+    } catch (error) {
+      this.#fail(error)
+      throw this.#storageError()
+    }
+    const endOffset = log.end
+    this.#uncommitted.take(batch.length)
+    this.#loop.step({ type: 'proposed', units: endOffset - baseOffset })
+    return { baseOffset, endOffset, epoch }
+  }
+
+  onCommitted(endOffset: number, epoch: number, callback: OnCommitted): void {
+    const isHere = endOffset <= this.#highWatermark
+    if (this.#fault !== null) callback(this.#storageError())
+    else if (this.#told.role === 'leader' && this.#raft.role === 'leader' && this.#raft.epoch === epoch) {
+      if (isHere) callback(null)
+      else this.#waiters.add(endOffset, callback)
+    } else callback(isHere && this.log.epochOf(endOffset - 1) === epoch ? null : leadershipLost())
+  }
+
+  async raiseStart(offset: number): Promise<number> {
+    this.#checkLeads()
+    if (offset > this.#highWatermark) {
+      throw new Refused('OFFSET_OUT_OF_RANGE', `${offset} is above the high watermark ${this.#highWatermark}`)
+    }
+    if (offset <= this.log.start) return this.log.start
+    let position: number
+    try {
+      position = this.#loop.propose({ kind: 'logStart', offset })
+    } catch (error) {
+      this.#fail(error)
+      throw this.#storageError()
+    }
+    return await new Promise((resolve, reject) => {
+      const settled = (start: number | Refused): void =>
+        start instanceof Refused ? reject(start) : resolve(start)
+      this.#starts.add({ position, offset, settled })
+    })
+  }
+
+  retainFrom(offset: number): void {
+    this.#starts.retainedFrom = offset
+    this.#surroundings.stir(this)
+  }
+
+  async whenReady(): Promise<void> {
+    if (this.isReady) return
+    if (this.#isOff) throw this.#hopeless()
+    await new Promise<void>((resolve, reject) => this.#whenReady.push({ resolve, reject }))
+  }
+
+  onAdvance(listener: (replica: Replica) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  configure(settings: ReplicaSettings): void {
+    this.#uncommittedBytesMax = settings.uncommittedBytesMax
+    this.#loop.configure(settings)
+  }
+
+  /** Stands for election now. Harmless on a leader. */
+  campaign(): void {
+    this.#loop.step({ type: 'campaign', nowMs: this.#surroundings.nowMs() })
+  }
+
+  /** Hands leadership over to a voter as soon as that has everything; nothing happens when this member does not lead. */
+  transferLeadership(to: number): void {
+    this.#loop.step({ type: 'transfer', to, nowMs: this.#surroundings.nowMs() })
+  }
+
+  receive(from: number, message: Message<Entries>): void {
+    if (this.#isOff) return
+    if (message.type === 'append' && message.entries !== null && !areWhole(message.entries)) {
+      this.#tell('warn', 'replica.append.damaged', `an append from ${from} came damaged, and was dropped`)
+      return
+    }
+    this.#loop.step({ type: 'receive', from, message, nowMs: this.#surroundings.nowMs() })
+  }
+
+  peerLost(peer: number): void {
+    this.#loop.step({ type: 'peerLost', peer })
+  }
+
+  tick(nowMs: number): void {
+    this.#loop.step({ type: 'tick', nowMs })
+  }
+
+  flushDue(): void {
+    this.#loop.flushDue()
+  }
+
+  /** The end of a turn. */
+  drain(): void {
+    if (!this.#isServed) return
+    try {
+      this.#loop.drain()
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    this.#uncommitted.turn(this.log.end)
+    this.#advance()
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** While closing it still finishes what it has begun. */
+  get #isServed(): boolean {
+    return this.#fault === null && !this.#isClosed
+  }
+
+  get #isOff(): boolean {
+    return this.#fault !== null || this.#closing !== null
+  }
+
+  /** @throws Refused */
+  #checkLeads(): void {
+    if (this.#fault !== null) throw this.#storageError()
+    if (this.#closing === null && this.#raft.isReady && this.#raft.acceptsProposals) return
+    throw new Refused('NOT_LEADER_OR_FOLLOWER', `this broker does not lead '${this.name}'`)
+  }
+
+  /** What this turn has changed, for those who wait for it. */
+  #advance(): void {
+    const { log, role, epoch, isReady, leaderId } = this
+    const told = this.#told
+    const highWatermark = log.offsetAt(this.#raft.highWatermark)
+    const hasRisen = highWatermark > this.#highWatermark
+    const hasTurned =
+      epoch !== told.epoch || role !== told.role || isReady !== told.isReady || leaderId !== told.leaderId
+    const hasMoved = hasRisen || hasTurned || log.start !== told.start
+    this.#highWatermark = highWatermark
+    if (hasMoved) this.#told = { role, epoch, isReady, leaderId, start: log.start }
+    if (told.role === 'leader' && (role !== 'leader' || epoch !== told.epoch)) {
+      // What was taken may yet be committed by the next leader, or not: nobody here can say (R-29).
+      this.#refuseAll(leadershipLost())
+    }
+    if (hasTurned && this.voters.length > 1) {
+      this.#tell('info', 'replica.role', `${role}${isReady ? ', ready' : ''}, epoch ${epoch}`)
+    }
+    this.#uncommitted.commit(highWatermark)
+    this.#waiters.release(highWatermark)
+    this.#maybeRaise()
+    if (isReady) for (const { resolve } of this.#whenReady.splice(0)) resolve()
+    if (hasMoved) this.#notify()
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener(this)
+  }
+
+  #maybeRaise(): void {
+    if (!this.#starts.isPending || this.#isRaising) return
+    const target = this.#starts.target(Math.min(this.#raft.highWatermark, this.log.durablePosition))
+    if (target <= this.log.start) return
+    this.#isRaising = true
+    this.#loop.inFlight.run(this.#raise(target))
+  }
+
+  async #raise(offset: number): Promise<void> {
+    try {
+      await this.log.raiseStart(offset)
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    this.#isRaising = false
+    this.#loop.step({ type: 'trimmed', position: startPosition(this.log) })
+    this.#starts.reached(this.log.start)
+  }
+
+  /** The disk has failed this partition. @throws `error` when it is none of the disk's */
+  #fail(error: unknown): void {
+    if (!(error instanceof Faulted)) throw error
+    if (this.#fault !== null) return
+    this.#fault = error
+    this.#loop.stop()
+    this.#tell('error', 'replica.faulted', `offline until the broker restarts: ${error.message}`)
+    this.#refuseAll(this.#storageError())
+    for (const { reject } of this.#whenReady.splice(0)) reject(this.#storageError())
+    this.#notify()
+  }
+
+  #refuseAll(refused: Refused): void {
+    this.#uncommitted.reset()
+    this.#waiters.refuse(refused)
+    this.#starts.refuse(refused)
+  }
+
+  /** What was taken is written, synced and answered; then the log closes. */
+  async #close(): Promise<void> {
+    this.drain()
+    await this.#loop.flush()
+    this.drain()
+    await this.#loop.inFlight.idle()
+    this.#loop.stop()
+    this.#surroundings.forget(this)
+    this.#refuseAll(leadershipLost())
+    for (const { reject } of this.#whenReady.splice(0)) reject(this.#hopeless())
+    this.#isClosed = true
+    this.#notify()
+    this.#ballotFile.close()
+    await this.log.close()
+  }
+
+  #hopeless(): Refused {
+    if (this.#fault !== null) return this.#storageError()
+    return new Refused('NOT_LEADER_OR_FOLLOWER', `'${this.name}' is closed`)
+  }
+
+  #storageError(): Refused {
+    return new Refused('KAFKA_STORAGE_ERROR', `'${this.name}' is offline: ${this.#fault?.message ?? ''}`)
+  }
+
+  #tell(level: ReplicaEvent['level'], event: ReplicaEvent['event'], message: string): void {
+    this.#surroundings.onEvent({ level, event, message, replica: this.name, epoch: this.epoch })
+  }
+}
+
+function leadershipLost(): Refused {
+  return new Refused('REQUEST_TIMED_OUT', 'leadership was lost before this was committed; it may yet be')
+}

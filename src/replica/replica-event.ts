@@ -1,0 +1,24 @@
+/** What replicas and executors have to say to the operator. Names are stable: alerts are built on them. */
+export interface ReplicaEvent {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly event: ReplicaEventName
+  /** A sentence. */
+  readonly message: string
+  /** The replica's name. */
+  readonly replica: string
+  readonly [detail: string]: unknown
+}
+
+export type ReplicaEventName =
+  /** The disk failed this partition: it is offline until the broker restarts. */
+  | 'replica.faulted'
+  /** A member of a quorum of several has another role, epoch or leader. */
+  | 'replica.role'
+  /** Batches from a peer failed their checksum. */
+  | 'replica.append.damaged'
+  /** The state of a machine was read from its image and log. */
+  | 'machine.loaded'
+  /** An image of a machine could not be written; the log is kept, and it is tried again. */
+  | 'machine.image.failed'
+  /** A machine stopped serving: its log or image cannot be read, or it broke a rule of its own. */
+  | 'machine.failed'

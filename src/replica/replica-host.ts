@@ -1,0 +1,243 @@
+/**
+ * All quorum members of one broker: one ticker, one drain per turn, one queue of syncs, one outbox (MultiRaft).
+ *
+ * What happens in a turn stirs members; at its end (`Clock.soon`) each stirred member is drained once, and what they have to say
+ * leaves as one list per peer. A member that nothing happens to costs nothing: the ticker looks at a number of those with other
+ * voters, and never at a sole voter.
+ */
+import { assert } from '../base/assert.ts'
+import type { Clock, Disk, Random, Timer } from '../io/world.ts'
+import { FilePool } from '../log/file-pool.ts'
+import type { Log } from '../log/log.ts'
+import type { EpochStart } from '../raft/extents.ts'
+import type { Message } from '../raft/message.ts'
+import { Raft } from '../raft/raft.ts'
+import type { RaftSettings } from '../raft/state.ts'
+import { BallotFile } from './ballot-file.ts'
+import { Deadlines } from './deadlines.ts'
+import { type Entries, startPosition } from './entries.ts'
+import { Member, type Surroundings } from './member.ts'
+import type { Outbox, PeerMessage } from './outbox.ts'
+import type { ReplicaSettings } from './replica.ts'
+import type { ReplicaEvent } from './replica-event.ts'
+import { SyncQueue } from './sync-queue.ts'
+
+export interface HostSettings {
+  /** How often time is looked at. A fraction of `heartbeatMs`. */
+  readonly tickMs: number
+  readonly electionTimeoutMs: number
+  readonly heartbeatMs: number
+  /** Logs and ballots that are synced at the same time. */
+  readonly syncsInFlightMax: number
+  /** About the size of one append to a follower. Absent: 1 MiB. */
+  readonly appendBytesMax?: number
+  /** Sent to one follower of one partition and not acknowledged. Absent: 8 MiB. */
+  readonly inflightBytesMax?: number
+  /** Absent: 64. */
+  readonly inflightAppendsMax?: number
+}
+
+export interface HostOptions {
+  readonly world: { readonly clock: Clock; readonly disk: Disk; readonly random: Random }
+  readonly nodeId: number
+  readonly outbox: Outbox
+  readonly settings: HostSettings
+  readonly onEvent: (event: ReplicaEvent) => void
+}
+
+export interface OpenOptions {
+  /** The same on every member. */
+  readonly name: string
+  /** Of the log; the ballot lies beside it. */
+  readonly folder: string
+  /** Opened. It belongs to the replica from now on, which closes it. */
+  readonly log: Log
+  readonly voters: readonly number[]
+  readonly settings: ReplicaSettings
+}
+
+/** Ballots are written at elections only: a few descriptors do for all. */
+const ballotFilesOpenMax = 8
+
+export class ReplicaHost {
+  readonly #options: HostOptions
+  readonly #raftSettings: RaftSettings
+  readonly #files: FilePool
+  readonly #members = new Map<string, Member>()
+  /** Those with other voters: they need the ticker. */
+  readonly #ticking = new Set<Member>()
+  readonly #surroundings: Surroundings
+  readonly #flushes: Deadlines<Member>
+  #stirred: Member[] = []
+  #isDraining = false
+  readonly #outgoing = new Map<number, PeerMessage[]>()
+  #timer: Timer | null = null
+  #tickDueMs = 0
+  #isClosed = false
+
+  constructor(options: HostOptions) {
+    const { world, settings } = options
+    this.#options = options
+    this.#raftSettings = {
+      electionTimeoutMs: settings.electionTimeoutMs,
+      heartbeatMs: settings.heartbeatMs,
+      appendBytesMax: settings.appendBytesMax ?? 1_048_576,
+      inflightBytesMax: settings.inflightBytesMax ?? 8_388_608,
+      inflightAppendsMax: settings.inflightAppendsMax ?? 64,
+    }
+    this.#files = new FilePool({ disk: world.disk, openMax: ballotFilesOpenMax })
+    this.#flushes = new Deadlines({
+      clock: world.clock,
+      grainMs: settings.tickMs,
+      due: (member) => member.flushDue(),
+    })
+    this.#surroundings = {
+      syncs: new SyncQueue(settings.syncsInFlightMax),
+      nowMs: () => world.clock.monotonic(),
+      stir: (member) => this.#stir(member),
+      flushIn: (member, delayMs) => this.#flushes.set(member, delayMs),
+      post: (to, replica, message) => this.#post(to, { replica, message }),
+      forget: (member) => this.#forget(member),
+      onEvent: options.onEvent,
+    }
+  }
+
+  /**
+   * Opens a member. A sole voter leads when this resolves, and is ready a sync later (`whenReady`).
+   * @throws Faulted when the ballot cannot be read
+   */
+  open(options: OpenOptions): Promise<Member> {
+    // Nothing here waits today; reading ballots in the background would.
+    return new Promise((resolve) => resolve(this.#open(options)))
+  }
+
+  #open({ name, folder, log, voters, settings }: OpenOptions): Member {
+    assert(!this.#isClosed, 'members are opened before their host closes')
+    assert(!this.#members.has(name), `'${name}' is opened once`)
+    const { world, nodeId } = this.#options
+    const ballotFile = new BallotFile({ disk: world.disk, files: this.#files, folder })
+    const raft = new Raft<Entries>({
+      id: nodeId,
+      voters,
+      ballot: ballotFile.read(),
+      extents: extentsOf(log),
+      settings: this.#raftSettings,
+      random: () => world.random.float(),
+      nowMs: world.clock.monotonic(),
+    })
+    const member = new Member({ name, log, raft, ballotFile, settings, surroundings: this.#surroundings })
+    this.#members.set(name, member)
+    if (voters.some((voter) => voter !== nodeId)) this.#ticking.add(member)
+    this.#maybeTick()
+    return member
+  }
+
+  /** A message from a peer. For a replica that is not here: dropped. */
+  receive(from: number, replica: string, message: Message<Entries>): void {
+    this.#members.get(replica)?.receive(from, message)
+  }
+
+  /** The connection to a peer broke: what was sent may be lost. */
+  peerLost(peer: number): void {
+    for (const member of this.#ticking) member.peerLost(peer)
+  }
+
+  /** Closes every member that is still open, and the ticker. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all([...this.#members.values()].map((member) => member.close()))
+    this.#timer?.cancel()
+    this.#flushes.close()
+  }
+
+  #stir(member: Member): void {
+    if (member.isStirred) return
+    member.isStirred = true
+    this.#stirred.push(member)
+    if (this.#stirred.length === 1) this.#options.world.clock.soon(() => this.#drain())
+  }
+
+  #drain(): void {
+    const stirred = this.#stirred
+    this.#stirred = []
+    this.#isDraining = true
+    let done = 0
+    try {
+      for (; done < stirred.length; done++) {
+        const member = stirred[done] as Member
+        member.isStirred = false
+        member.drain()
+      }
+    } finally {
+      this.#isDraining = false
+      // Should a callback have thrown, the others still get their turn.
+      for (const member of stirred.slice(done + 1)) {
+        member.isStirred = false
+        this.#stir(member)
+      }
+    }
+    this.#sendAll()
+  }
+
+  #post(to: number, message: PeerMessage): void {
+    const messages = this.#outgoing.get(to)
+    if (messages !== undefined) messages.push(message)
+    else {
+      // Promises are released when a ballot is durable, outside of a drain: those leave at the end of their turn, too.
+      if (this.#outgoing.size === 0 && !this.#isDraining)
+        this.#options.world.clock.soon(() => this.#sendAll())
+      this.#outgoing.set(to, [message])
+    }
+  }
+
+  #sendAll(): void {
+    if (this.#outgoing.size === 0) return
+    const outgoing = [...this.#outgoing]
+    this.#outgoing.clear()
+    for (const [to, messages] of outgoing) this.#options.outbox.send(to, messages)
+  }
+
+  #forget(member: Member): void {
+    this.#members.delete(member.name)
+    this.#ticking.delete(member)
+    this.#flushes.delete(member)
+  }
+
+  #maybeTick(): void {
+    if (this.#timer !== null || this.#ticking.size === 0 || this.#isClosed) return
+    const { world, settings } = this.#options
+    this.#tickDueMs = world.clock.monotonic() + settings.tickMs
+    this.#timer = world.clock.setTimer(settings.tickMs, () => this.#tick())
+  }
+
+  #tick(): void {
+    const { clock } = this.#options.world
+    const lateMs = clock.monotonic() - this.#tickDueMs
+    if (lateMs < this.#raftSettings.electionTimeoutMs / 2) this.#tickAll()
+    // The event loop stood still: what the others said meanwhile waits in the sockets. Hear them before judging them (R-43).
+    else clock.soon(() => clock.soon(() => this.#tickAll()))
+  }
+
+  #tickAll(): void {
+    const nowMs = this.#options.world.clock.monotonic()
+    for (const member of this.#ticking) if (member.deadlineMs <= nowMs) member.tick(nowMs)
+    this.#timer = null
+    this.#maybeTick()
+  }
+}
+
+/** What the core must know of a log that was just opened. */
+function extentsOf(log: Log): ConstructorParameters<typeof Raft<Entries>>[0]['extents'] {
+  const start = startPosition(log)
+  const epochs: EpochStart[] = []
+  for (const { mark, epoch, position } of log.marks(start, log.endPosition)) {
+    if (mark.kind === 'epochStart') epochs.push({ epoch, from: position })
+  }
+  return {
+    start,
+    startEpoch: log.epochBefore(start),
+    end: log.endPosition,
+    durable: log.durablePosition,
+    epochs,
+  }
+}

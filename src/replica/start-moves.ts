@@ -1,0 +1,62 @@
+/**
+ * Moves of the log start: decided by a mark, carried out when the mark is committed and durable here. They survive a restart in
+ * the journal, and are carried out again then.
+ */
+import type { Refused } from '../base/errors.ts'
+import type { Log } from '../log/log.ts'
+
+interface Move {
+  /** Of the mark. */
+  readonly position: number
+  readonly offset: number
+  readonly settled: ((start: number | Refused) => void) | null
+}
+
+export class StartMoves {
+  #moves: Move[] = []
+  /** The first offset that must stay; see Replica.retainFrom. */
+  retainedFrom = Infinity
+
+  /** What the journal holds and was not carried out before the last stop. */
+  recover(log: Log, fromPosition: number): void {
+    for (const { mark, position } of log.marks(fromPosition, log.endPosition)) {
+      if (mark.kind === 'logStart') this.add({ position, offset: mark.offset, settled: null })
+    }
+  }
+
+  get isPending(): boolean {
+    return this.#moves.length > 0
+  }
+
+  add(move: Move): void {
+    this.#moves.push(move)
+  }
+
+  truncate(position: number): void {
+    this.#moves = this.#moves.filter((move) => move.position < position)
+  }
+
+  /** Where the start should be, given what is committed and durable. At most `retainedFrom`. */
+  target(boundPosition: number): number {
+    let offset = 0
+    for (const move of this.#moves) {
+      if (move.position >= boundPosition) break
+      offset = Math.max(offset, move.offset)
+    }
+    return Math.min(offset, this.retainedFrom)
+  }
+
+  /** The log starts there now. */
+  reached(start: number): void {
+    if (this.#moves.length === 0) return
+    for (const { offset, settled } of this.#moves) if (offset <= start) settled?.(start)
+    this.#moves = this.#moves.filter(({ offset }) => offset > start)
+  }
+
+  /** Who waits is told; what is decided stays so. */
+  refuse(refused: Refused): void {
+    if (this.#moves.length === 0) return
+    for (const { settled } of this.#moves) settled?.(refused)
+    this.#moves = this.#moves.map(({ position, offset }) => ({ position, offset, settled: null }))
+  }
+}
