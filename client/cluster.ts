@@ -62,7 +62,10 @@ export class Cluster {
   }
 
   async #connection(target: Target, lane: Lane) {
-    if (typeof target === 'number') return this.brokers.connection(target, lane)
+    if (typeof target === 'number') {
+      if (this.brokers.address(target) === undefined) await this.metadata.refresh()
+      return this.brokers.connection(target, lane)
+    }
     if (target === 'any') return this.brokers.any()
     if (this.metadata.controllerId < 0) await this.metadata.refresh()
     return this.metadata.controllerId < 0
