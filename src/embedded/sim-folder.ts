@@ -1,6 +1,6 @@
 /** A folder of the simulated disk: its names as a process sees them, and as a loss of power would leave them. */
 import type { SeededRandom } from './seeded-random.ts'
-import { SimContent } from './sim-content.ts'
+import type { SimContent } from './sim-content.ts'
 
 export type SimNode = SimContent | SimFolder
 
@@ -91,4 +91,7 @@ export class SimFolder {
 
 const { makeDurable } = SimFolder
 
-export { SimContent }
+/** The names of a path, from the root. */
+export function partsOf(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.')
+}

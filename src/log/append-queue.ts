@@ -13,6 +13,8 @@ export interface Run {
   readonly baseOffset: number
   /** Producer states below `baseOffset` when it begins a new segment; null when it continues the last one. */
   readonly newSegment: { readonly producers: readonly ProducerEntry[] } | null
+  /** A mark that starts no epoch lies right before it. */
+  readonly isAfterMark: boolean
   readonly batches: Buffer[]
 }
 
@@ -21,23 +23,37 @@ const offsetDeltaMax = 0x7fffffff
 const indexEntryBytes = 16
 
 export class AppendQueue {
-  #runs: Run[] = []
+  readonly #runs: Run[] = []
   /** The segment that the next batch would go to, as it will be when all is written. null: the next batch begins one. */
   #target: { baseOffset: number; bytes: number; firstAppendMs: number; indexBytes: number } | null = null
+
+  #isAfterMark = false
 
   get isEmpty(): boolean {
     return this.#runs.length === 0
   }
 
+  /** The run that is next, if any. */
+  get first(): Run | undefined {
+    return this.#runs[0]
+  }
+
+  /** A mark that starts no epoch was appended. */
+  noteMark(): void {
+    this.#isAfterMark = true
+  }
+
   push(bytes: Buffer, settings: LogSettings, nowMs: number, producers: () => readonly ProducerEntry[]): void {
     const baseOffset = batch.baseOffset(bytes, 0)
+    const isAfterMark = this.#isAfterMark
+    this.#isAfterMark = false
+    let run = this.#runs.at(-1)
     if (this.#target === null || this.#mustRoll(bytes, settings, nowMs)) {
       this.#target = { baseOffset, bytes: 0, firstAppendMs: nowMs, indexBytes: 0 }
-      this.#runs.push({ baseOffset, newSegment: { producers: producers() }, batches: [] })
-    }
-    let run = this.#runs.at(-1)
-    if (run === undefined) {
-      run = { baseOffset, newSegment: null, batches: [] }
+      run = { baseOffset, newSegment: { producers: producers() }, isAfterMark, batches: [] }
+      this.#runs.push(run)
+    } else if (run === undefined || isAfterMark) {
+      run = { baseOffset, newSegment: null, isAfterMark, batches: [] }
       this.#runs.push(run)
     }
     run.batches.push(bytes)
@@ -46,11 +62,10 @@ export class AppendQueue {
     this.#target.indexBytes += indexEntryBytes * Math.min(1, bytes.length / settings.indexIntervalBytes)
   }
 
-  /** Everything that waits, in order; nothing waits afterwards. */
-  take(): readonly Run[] {
-    const runs = this.#runs
-    this.#runs = []
-    return runs
+  /** Takes what waits, in order: all of it, or (`isHeld`) what lies before the first such mark. */
+  take(isHeld: boolean): readonly Run[] {
+    const held = isHeld ? this.#runs.findIndex((run) => run.isAfterMark) : -1
+    return this.#runs.splice(0, held < 0 ? this.#runs.length : held)
   }
 
   /** All batches that wait, in order. */

@@ -120,15 +120,17 @@ export class Examiner {
     const indexFile = files.open(this.#path(baseOffset, 'index'), 'read')
     try {
       const index = new SegmentIndex(indexFile, false)
-      const entry = index.floorOfPosition(fileBytes)
-      if (entry < 0 || entry !== index.count - 1) return null
-      const position = index.position(entry)
+      const last = index.count - 1
+      if (last < 0 || index.position(last) > fileBytes) return null
       const header = Buffer.alloc(batch.batchHeaderSize)
       if (file.read(header, 0) < header.length || headerProblem(header, 0, baseOffset) !== null) return null
-      let maxTimestamp = index.timestampBefore(entry)
+      // The entry at the very end, which a sealed segment has, has no batch behind it that could speak for the file.
+      const entry = index.position(last) === fileBytes ? last - 1 : last
+      const position = entry < 0 ? 0 : index.position(entry)
+      let maxTimestamp = entry < 0 ? -1 : index.timestampBefore(entry)
       const { problem, nextOffset } = await scanFile(file, {
         position,
-        offset: baseOffset + index.relativeOffset(entry),
+        offset: baseOffset + (entry < 0 ? 0 : index.relativeOffset(entry)),
         fileSize: fileBytes,
         misplaced: (buffer, at) => this.#misplaced(buffer, at),
         onBatch: (buffer, at) => {
@@ -136,7 +138,10 @@ export class Examiner {
         },
       })
       if (problem !== null || nextOffset !== expectedEnd) return null
-      return { ...same, tally: new Tally(nextOffset, fileBytes, maxTimestamp, fileBytes - position) }
+      return {
+        ...same,
+        tally: new Tally(nextOffset, fileBytes, maxTimestamp, fileBytes - index.position(last)),
+      }
     } catch (error) {
       if (error instanceof IndexDamaged) return null
       throw error

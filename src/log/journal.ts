@@ -26,9 +26,12 @@ export class Journal {
   #file: File
   /** Bytes of the file that are sound. What a crash has torn behind them is overwritten, or cut by `repair`. */
   #bytes: number
+  /** Marks that start no epoch: appended so far, and durable. */
+  #quietMarks = 0
+  #quietMarksDurable = 0
   /** Frames that are not in the file yet. */
   #waiting: Buffer[] = []
-  #isDirty = false
+  #isDirty: boolean
 
   private constructor(
     options: JournalOptions,
@@ -41,6 +44,7 @@ export class Journal {
     this.#file = options.files.open(this.#path, 'create')
     this.marks = marks
     this.#bytes = bytes
+    this.#isDirty = bytes > 0 // a crash may have come between the write and the sync
   }
 
   /** Reads the journal of a folder; an empty one when there is none. Changes nothing. @throws Faulted */
@@ -84,8 +88,17 @@ export class Journal {
     return this.#bytes
   }
 
+  /**
+   * A mark that starts no epoch is not durable yet. If it were lost and a batch behind it survived, nobody would notice: the
+   * batch would take its position. (A lost start of an epoch shows: the batches behind it have the wrong epoch.)
+   */
+  get isHolding(): boolean {
+    return this.#quietMarks !== this.#quietMarksDurable
+  }
+
   append(placed: PlacedMark): void {
     this.marks.append(placed)
+    if (placed.mark.kind !== 'epochStart') this.#quietMarks++
     this.#waiting.push(encodeFrame({ kind: 'mark', placed }))
   }
 
@@ -110,8 +123,15 @@ export class Journal {
 
   /** Makes what is written durable. @throws Faulted */
   async sync(): Promise<void> {
+    const quietMarks = this.#waiting.length === 0 ? this.#quietMarks : this.#quietMarksDurable
     this.#isDirty = false
     await this.#file.sync()
+    this.#quietMarksDurable = Math.max(this.#quietMarksDurable, quietMarks)
+  }
+
+  /** The log was closed cleanly: what was read is durable. */
+  assumeDurable(): void {
+    this.#isDirty = false
   }
 
   /** Cuts what a crash has torn. @throws Faulted */
@@ -137,9 +157,11 @@ export class Journal {
     // What is written to the old file while the new one is being synced may have been acknowledged by the end: once more.
     let before = -1
     let bytes = 0
+    let quietMarks = 0
     while (before !== this.#bytes) {
       this.write()
       before = this.#bytes
+      quietMarks = this.#quietMarks
       const frames = this.#frames()
       file.truncate(0)
       file.write(frames, 0)
@@ -151,6 +173,7 @@ export class Journal {
     disk.rename(path, this.#path)
     this.#file = files.open(this.#path, 'write')
     this.#bytes = bytes
+    this.#quietMarksDurable = quietMarks
   }
 
   close(): void {

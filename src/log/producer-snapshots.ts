@@ -1,6 +1,7 @@
 /**
  * Producer states beside the log, so that after a restart only what follows has to be read. `<offset>.producers` holds the
- * states of everything below that offset. Written when a segment is sealed and when the log closes; the last two are kept.
+ * states of everything below that offset. Written when a segment is sealed and when the log closes; the last two are kept,
+ * and older ones until these are durable.
  *
  *     uint32 crc32c of the rest, uint8 version, int64 offset, int32 epoch of the unit before it, uint32 count, entries
  *     entry: int64 producer id, int16 epoch, int64 last offset, int64 used ms, int32 coordinator epoch,
@@ -17,7 +18,6 @@ import { offsetName, offsetsIn, snapshotSuffix } from './names.ts'
 import type { ProducerEntry, SequencedBatch } from './producers.ts'
 
 const version = 1
-const keptMax = 2
 
 export interface ProducerSnapshot {
   readonly offset: number
@@ -62,7 +62,6 @@ export class ProducerSnapshots {
     this.#unsynced?.file.close()
     this.#unsynced = { offset, file }
     this.#offsets.push(offset)
-    for (const old of this.#offsets.slice(0, -keptMax)) this.#remove(old)
   }
 
   get isDirty(): boolean {
@@ -73,14 +72,19 @@ export class ProducerSnapshots {
   async sync(): Promise<void> {
     const one = this.#unsynced
     if (one === null) return
+    this.#unsynced = null
     try {
       await one.file.sync()
     } catch (error) {
       if (this.#offsets.includes(one.offset)) throw error // else it was removed meanwhile
     } finally {
       one.file.close()
-      if (this.#unsynced === one) this.#unsynced = null
     }
+  }
+
+  /** When the newest and its name are durable: removes all but that and the one before it. */
+  prune(): void {
+    if (this.#unsynced === null) for (const old of this.#offsets.slice(0, -2)) this.#remove(old)
   }
 
   /** Removes those above `offset`, which speak of what is cut. */

@@ -91,6 +91,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const recovered = { journal, producers, snapshots, isClean, barrier: barrier ?? freshBarrier(options) }
   const all = new Segments({ ...options, indexIntervalBytes: () => settings().indexIntervalBytes })
   if (isClean) {
+    journal.assumeDurable()
     for (const one of examined.segments) all.add(one.baseOffset, one)
     return { ...recovered, segments: all, touched: [] }
   }

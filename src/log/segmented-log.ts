@@ -37,11 +37,10 @@ export interface OpenLogOptions {
 export async function openLog(options: OpenLogOptions): Promise<face.Log> {
   const { world, folder, files } = options
   const onEvent = options.onEvent ?? (() => {})
-  const isNew = world.disk.stat(folder) === null
-  if (isNew) world.disk.mkdir(folder)
+  world.disk.mkdir(folder)
   const settings = { current: options.settings }
   const recovered = await recover({ ...world, folder, files, settings: () => settings.current, onEvent })
-  const log = new SegmentedLog({ ...options, onEvent }, settings, recovered, isNew)
+  const log = new SegmentedLog({ ...options, onEvent }, settings, recovered)
   await log.settle()
   return log
 }
@@ -73,6 +72,7 @@ class SegmentedLog implements face.Log {
   /** What the next sync has to make durable, besides the journal and the producer snapshot. */
   readonly #unsynced = new Set<Segment>()
   #isFolderDirty = false
+  /** The name of the folder itself may not be durable: until the first sync ever. */
   #isParentDirty: boolean
   /** The marker of the last clean close is still there: nothing has changed since. */
   #isClean: boolean
@@ -81,6 +81,8 @@ class SegmentedLog implements face.Log {
   readonly #turns = new Set<{ position: number; offset: number }>()
   /** Truncations so far: reads that span one start over. */
   #cuts = 0
+  /** `write` could not write all: something must be durable first. */
+  #owes = false
   /** File operations of truncations that wait for the barrier to be lowered; meanwhile nothing is written. */
   readonly #deferred: (() => void)[] = []
   /** The end of the chain of what must not overlap: syncs, raises of the start, deferred truncations. */
@@ -90,7 +92,6 @@ class SegmentedLog implements face.Log {
     options: Required<OpenLogOptions>,
     settings: { current: face.LogSettings },
     recovered: Recovered,
-    isNew: boolean,
   ) {
     this.folder = options.folder
     this.#disk = options.world.disk
@@ -104,7 +105,7 @@ class SegmentedLog implements face.Log {
     this.#snapshots = recovered.snapshots
     this.#barrier = recovered.barrier
     this.#isClean = recovered.isClean
-    this.#isParentDirty = isNew
+    this.#isParentDirty = !recovered.barrier.exists
     this.#active = this.#segments.last ?? null
     this.#queue.target(this.#active)
     this.#end = this.#active?.endOffset ?? this.start
@@ -179,30 +180,52 @@ class SegmentedLog implements face.Log {
     this.#checkWritable()
     const position = this.#endPosition
     this.#journal.append({ mark, position, offset: this.#end, epoch })
+    if (mark.kind !== 'epochStart') this.#queue.noteMark()
     this.#endPosition++
     return position
   }
 
   write(): void {
     this.#checkWritable()
-    if (this.#deferred.length > 0) return
-    this.#attempt(() => this.#writeWaiting())
+    if (this.#deferred.length === 0) this.#attempt(() => this.#writeWaiting())
+    else this.#owes = true
+    if (this.#owes) this.#inBackground(() => this.#payOff())
   }
 
+  /** Writes all that waits, except for batches behind a mark that must be durable first (see Journal). */
   #writeWaiting(): void {
+    this.#owes = false
     if (this.#writtenPosition === this.#endPosition && !this.#journal.hasWaiting) return
     this.#becomeUnclean()
     this.#journal.write()
     const nowMs = this.#clock.now()
-    for (const run of this.#queue.take()) {
+    for (const run of this.#queue.take(this.#journal.isHolding)) {
       if (run.newSegment !== null) this.#roll(run.baseOffset, run.newSegment.producers)
       const segment = this.#active
       assert(segment !== null && segment.endOffset === run.baseOffset, 'a run continues its segment')
       segment.append(run.batches, nowMs)
       this.#unsynced.add(segment)
     }
-    this.#writtenEnd = this.#end
-    this.#writtenPosition = this.#endPosition
+    const held = this.#queue.first
+    this.#owes = held !== undefined
+    this.#writtenEnd = held?.baseOffset ?? this.#end
+    this.#writtenPosition =
+      held === undefined ? this.#endPosition : this.#journal.marks.positionOf(held.baseOffset)
+  }
+
+  /** Makes durable what batches have to wait for, and writes these. */
+  async #payOff(): Promise<void> {
+    this.#checkWritable()
+    while (this.#owes) {
+      await this.#settleCuts()
+      try {
+        if (this.#journal.isHolding) await this.#journal.sync()
+      } catch (error) {
+        throw this.#failed(error)
+      }
+      if (this.#deferred.length > 0) continue
+      this.#attempt(() => this.#writeWaiting())
+    }
   }
 
   #roll(baseOffset: number, producers: readonly ProducerEntry[]): void {
@@ -245,10 +268,12 @@ class SegmentedLog implements face.Log {
   async #syncOnce(): Promise<number> {
     this.#checkWritable()
     await this.#settleCuts()
+    await this.#payOff()
     const turn = { position: this.#writtenPosition, offset: this.#writtenEnd }
     this.#turns.add(turn)
     try {
       await this.#syncFiles()
+      this.#snapshots.prune()
       if (!this.#barrier.exists) {
         await this.#barrier.create({ ...turn })
         await this.#disk.syncFolder(this.folder)
@@ -346,7 +371,11 @@ class SegmentedLog implements face.Log {
   /** Durable bytes are to go: not before the barrier says so, durably, else a crash in between would look like damage. */
   #defer(fileWork: () => void): void {
     this.#deferred.push(fileWork)
-    this.#serially(() => this.#settleCuts()).catch((error: unknown) => {
+    this.#inBackground(() => this.#settleCuts())
+  }
+
+  #inBackground(action: () => Promise<void>): void {
+    this.#serially(action).catch((error: unknown) => {
       // `fault` tells everybody; only what is no fault of the disk may not get lost.
       if (!(error instanceof Faulted)) throw error
     })
@@ -367,7 +396,6 @@ class SegmentedLog implements face.Log {
       if (this.#deferred.length !== count) continue // cut further meanwhile
       this.#attempt(() => {
         for (const fileWork of this.#deferred.splice(0)) fileWork()
-        this.#writeWaiting()
       })
     }
   }
@@ -412,7 +440,6 @@ class SegmentedLog implements face.Log {
         } else if (this.#journal.isDirty) {
           await this.#journal.sync()
         }
-        if (this.#deferred.length === 0) this.#writeWaiting() // so that the active segment is as far as it will be
         this.#removeBelow(this.start)
       } catch (error) {
         throw this.#failed(error)
@@ -421,7 +448,9 @@ class SegmentedLog implements face.Log {
   }
 
   #removeBelow(offset: number): void {
-    for (const segment of this.#segments.takeBelow(offset)) {
+    // The next run may go on where the active segment ends.
+    const isContinued = this.#queue.first?.newSegment === null
+    for (const segment of this.#segments.takeBelow(offset, isContinued ? this.#active : null)) {
       if (segment === this.#active) {
         this.#active = null
         this.#queue.target(null)
@@ -446,8 +475,13 @@ class SegmentedLog implements face.Log {
       const boundOffset = Math.min(limits.boundOffset, this.#writtenEnd)
       const segment = this.#segments.list[this.#segments.indexOf(nextOffset)]
       if (nextOffset >= boundOffset || segment === undefined) break
+      if (bytes > 0 && bytes >= limits.maxBytes) break
       const context = this.#readContext()
-      const left = { boundOffset, maxBytes: limits.maxBytes - bytes, minOne: limits.minOne && bytes === 0 }
+      const left = {
+        boundOffset,
+        maxBytes: Math.max(0, limits.maxBytes - bytes),
+        minOne: limits.minOne && bytes === 0,
+      }
       try {
         const run = await readRun(segment, nextOffset, left, context)
         if (run === null) break
@@ -547,8 +581,7 @@ class SegmentedLog implements face.Log {
     this.#isClosed = true
     try {
       await this.#serially(async () => {
-        if (this.#fault === null) await this.#settleCuts()
-        if (this.#fault === null && !this.#isClean) await this.#leaveClean()
+        if (this.#fault === null) await this.#leaveClean()
       })
     } finally {
       this.#journal.close()
@@ -558,20 +591,19 @@ class SegmentedLog implements face.Log {
   }
 
   async #leaveClean(): Promise<void> {
+    this.#owes = true
+    await this.#payOff()
     this.#attempt(() => {
       this.#writeWaiting()
-      const active = this.#active
-      if (active !== null) {
-        this.#seal(this.#end, [...this.#producers.entries()])
-      }
+      if (!this.#isClean) this.#seal(this.#end, [...this.#producers.entries()])
     })
+    if (this.#isClean) return // nothing has happened since the last close
     await this.#syncOnce()
-    const files = this.#segments.list.map((segment) => segment)
     const marker = encodeClean({
       offset: this.#end,
       position: this.#endPosition,
       journalBytes: this.#journal.bytes,
-      segments: files,
+      segments: this.#segments.list,
     })
     await this.#writeMarker(marker)
   }

@@ -89,11 +89,10 @@ export class Segments {
     return first < 0 ? [] : this.#list.splice(first)
   }
 
-  /** Likewise those that end at or below `offset`. */
-  takeBelow(offset: number): Segment[] {
-    let count = 0
-    while ((this.#list[count]?.endOffset ?? Number.POSITIVE_INFINITY) <= offset) count++
-    return this.#list.splice(0, count)
+  /** Likewise those that end at or below `offset`, but not `keep`. */
+  takeBelow(offset: number, keep: Segment | null): Segment[] {
+    const count = this.#list.findIndex((segment) => segment.endOffset > offset || segment === keep)
+    return this.#list.splice(0, count < 0 ? this.#list.length : count)
   }
 
   /** Removes the files of a segment that was taken off. @throws Faulted */

@@ -16,7 +16,7 @@ const twins: [string, () => { disk: Disk; root: string }][] = [
   [
     'the simulated disk',
     () => {
-      const disk = new SimDisk({ canLosePower: true })
+      const disk = new SimDisk({ canLosePower: true }).mount()
       disk.mkdir('/data')
       return { disk, root: '/data' }
     },
