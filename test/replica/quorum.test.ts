@@ -1,86 +1,10 @@
 /** Three brokers in one process: the host, loop and log that a quorum of one runs on, and an outbox. */
 import t from 'tap'
-import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
+import { Executor } from '../../src/replica/executor.ts'
 import type { Member } from '../../src/replica/member.ts'
-import type { PeerMessage } from '../../src/replica/outbox.ts'
-import { Broker, propose, valuesOf } from './fixture.ts'
-
-class Cluster {
-  readonly clock = new VirtualClock()
-  readonly brokers: Broker[]
-  readonly members: Member[] = []
-  readonly #cut = new Set<string>()
-  /** Messages that came to another broker, by kind. */
-  readonly sent = new Map<string, number>()
-  frames = 0
-  readonly #held: (() => void)[] = []
-
-  constructor(size = 3) {
-    const send = (from: number, to: number, messages: readonly PeerMessage[]): void => {
-      this.frames++
-      for (const { message } of messages) this.sent.set(message.type, (this.sent.get(message.type) ?? 0) + 1)
-      this.clock.soon(() => {
-        if (!this.#cut.has(`${from}->${to}`)) this.#deliver(from, to, messages)
-      })
-    }
-    const ids = Array.from({ length: size }, (_, index) => index + 1)
-    this.brokers = ids.map((id) => new Broker({ id, clock: this.clock, send }))
-  }
-
-  get ids(): number[] {
-    return this.brokers.map(({ id }) => id)
-  }
-
-  async open(name = 't-0'): Promise<void> {
-    for (const { id } of this.brokers) await this.start(id, name)
-  }
-
-  async start(id: number, name = 't-0'): Promise<Member> {
-    const member = await (this.brokers[id - 1] as Broker).open(name, this.ids)
-    this.members[id - 1] = member
-    return member
-  }
-
-  #deliver(from: number, to: number, messages: readonly PeerMessage[]): void {
-    const broker = this.brokers[to - 1] as Broker
-    // Who stands still reads no socket; afterwards what waits there is read once the late timers have fired.
-    if (broker.process.isStalled) this.#held.push(() => this.#deliver(from, to, messages))
-    else for (const { replica, message } of messages) broker.host.receive(from, replica, message)
-  }
-
-  deliverHeld(): void {
-    const held = this.#held.splice(0)
-    this.clock.soon(() => {
-      for (const deliver of held) deliver()
-    })
-  }
-
-  /** Cut off both ways, from everybody. */
-  isolate(id: number): void {
-    for (const other of this.ids) this.#cut.add(`${id}->${other}`).add(`${other}->${id}`)
-  }
-  heal(): void {
-    this.#cut.clear()
-  }
-
-  member(id: number): Member {
-    return this.members[id - 1] as Member
-  }
-
-  /** Lets time pass until one leads and is ready. */
-  async leader(except: readonly number[] = []): Promise<Member> {
-    for (let round = 0; round < 200; round++) {
-      const leader = this.members.find((member, index) => member.isReady && !except.includes(index + 1))
-      if (leader !== undefined) return leader
-      await this.clock.advance(10)
-    }
-    throw new Error('nobody leads')
-  }
-
-  idOf(member: Member): number {
-    return this.members.indexOf(member) + 1
-  }
-}
+import { Cluster } from './cluster.ts'
+import { counters } from './counters.ts'
+import { type Broker, propose, valuesOf } from './fixture.ts'
 
 t.test('three elect a leader, replicate, and hold the same bytes', async (t) => {
   const cluster = new Cluster()
@@ -293,3 +217,81 @@ t.test('many quorums share their frames: one per peer and turn', async (t) => {
   t.ok(sentHeartbeats > 300, `${sentHeartbeats} heartbeats`)
   t.ok(sentFrames < sentHeartbeats, `${sentFrames} frames for ${sentHeartbeats} heartbeats and their answers`)
 })
+
+t.test(
+  'a machine moves with the leadership: nothing answered is lost, nothing open is answered',
+  async (t) => {
+    const cluster = new Cluster()
+    await cluster.open()
+    const executors = await Promise.all(
+      cluster.members.map((replica, index) =>
+        Executor.open({
+          machine: counters,
+          replica,
+          clock: cluster.clock,
+          settings: { imageEveryBytes: 1 << 20, imageEveryChanges: 10, commandsPendingMax: 100 },
+          notLeader: 'NOT_COORDINATOR',
+          onEvent: (event) => cluster.brokers[index]?.events.push(event),
+        }),
+      ),
+    )
+    const executorOf = (member: Member) => executors[cluster.idOf(member) - 1] as (typeof executors)[number]
+    const add = (by: number, executor: (typeof executors)[number]) =>
+      executor.execute({ type: 'add', name: 'x', by })
+    const heard = executors.map((executor) => {
+      const totals: number[] = []
+      executor.onApplied((change) => totals.push(change.type === 'set' ? change.total : -1))
+      return totals
+    })
+
+    const first = await cluster.leader()
+    await cluster.clock.advance(10)
+    for (let round = 0; round < 25; round++) {
+      const added = add(1, executorOf(first))
+      await cluster.clock.advance(5)
+      t.equal(await added, round + 1)
+    }
+    await cluster.clock.advance(100)
+    t.same(
+      heard.map((totals) => totals.at(-1)),
+      [25, 25, 25],
+      'the others follow',
+    )
+    for (const { log } of cluster.members) t.ok(log.images.newest() !== null, 'each has an image of its own')
+    t.ok(
+      cluster.members.every(({ log }) => log.start >= 10 && log.start <= (log.images.newest()?.offset ?? 0)),
+    )
+
+    cluster.isolate(cluster.idOf(first))
+    const open = t.rejects(add(100, executorOf(first)), { code: 'NOT_COORDINATOR' })
+    const waiting = t.rejects(executorOf(first).execute({ type: 'waitFor', name: 'x', atLeast: 1e6 }), {
+      code: 'NOT_COORDINATOR',
+    })
+    const second = await cluster.leader([cluster.idOf(first)])
+    await cluster.clock.advance(300)
+    await Promise.all([open, waiting])
+    const more = add(1, executorOf(second))
+    await cluster.clock.advance(20)
+    t.equal(await more, 26)
+    await t.rejects(add(1, executorOf(first)), { code: 'NOT_COORDINATOR' })
+
+    cluster.heal()
+    await cluster.clock.advance(500)
+    first.campaign()
+    for (let round = 0; round < 50 && !first.isReady; round++) {
+      second.transferLeadership(cluster.idOf(first))
+      await cluster.clock.advance(20)
+    }
+    await cluster.clock.advance(20)
+    t.equal(
+      executorOf(first).query(({ totals }) => totals.get('x')),
+      26,
+      'what it had decided alone is gone from its state',
+    )
+    for (const totals of heard)
+      t.same(
+        totals,
+        Array.from({ length: 26 }, (_, index) => index + 1),
+      )
+  },
+)

@@ -1,7 +1,11 @@
 /** A quorum of one, on a disk that can fail: the same path that a quorum of three takes. */
 import t from 'tap'
 import type { Refused } from '../../src/base/errors.ts'
-import { Broker, batchOf, propose, synced, valuesOf } from './fixture.ts'
+import { nodeWorld } from '../../src/io/node-world.ts'
+import { FilePool } from '../../src/log/file-pool.ts'
+import { openLog } from '../../src/log/segmented-log.ts'
+import { ReplicaHost } from '../../src/replica/replica-host.ts'
+import { Broker, batchOf, logSettings, propose, synced, valuesOf } from './fixture.ts'
 
 /** A device that holds syncs until it is told. */
 function gate(broker: Broker) {
@@ -365,4 +369,37 @@ t.test('a callback that throws takes nobody else with it', async (t) => {
   unsubscribe()
   await broker.clock.advance(0)
   t.same(fates, ['b committed'])
+})
+
+t.test('on the real disk and clock: propose, commit, restart', async (t) => {
+  const dataDir = t.testdir()
+  const world = nodeWorld()
+  const files = new FilePool({ disk: world.disk, openMax: 16 })
+  const open = async () => {
+    const host = new ReplicaHost({
+      world,
+      nodeId: 1,
+      outbox: { send: () => t.fail('a sole voter sends nothing') },
+      settings: { tickMs: 50, electionTimeoutMs: 1500, heartbeatMs: 150, syncsInFlightMax: 4 },
+      onEvent: () => {},
+    })
+    const folder = `${dataDir}/t-0`
+    const log = await openLog({ world, folder, settings: logSettings, files })
+    const replica = await host.open({ name: 't-0', folder, log, voters: [1], settings: synced })
+    await replica.whenReady()
+    return { host, replica }
+  }
+  let { host, replica } = await open()
+  for (let round = 0; round < 20; round++) {
+    await new Promise<void>((resolve, reject) => {
+      const { endOffset, epoch } = replica.propose(batchOf(`${round}`))
+      replica.onCommitted(endOffset, epoch, (refused) => (refused === null ? resolve() : reject(refused)))
+    })
+  }
+  t.equal(replica.highWatermark, 20)
+  await host.close()
+  ;({ host, replica } = await open())
+  t.equal(replica.epoch, 2)
+  t.same((await valuesOf(replica)).length, 20)
+  await host.close()
 })

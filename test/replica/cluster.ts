@@ -1,0 +1,82 @@
+/** Several brokers on one virtual clock, linked in memory; links can be cut, processes can stand still. */
+import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
+import type { Member } from '../../src/replica/member.ts'
+import type { PeerMessage } from '../../src/replica/outbox.ts'
+import { Broker } from './fixture.ts'
+
+export class Cluster {
+  readonly clock = new VirtualClock()
+  readonly brokers: Broker[]
+  readonly members: Member[] = []
+  readonly #cut = new Set<string>()
+  /** Messages that came to another broker, by kind. */
+  readonly sent = new Map<string, number>()
+  frames = 0
+  readonly #held: (() => void)[] = []
+
+  constructor(size = 3) {
+    const send = (from: number, to: number, messages: readonly PeerMessage[]): void => {
+      this.frames++
+      for (const { message } of messages) this.sent.set(message.type, (this.sent.get(message.type) ?? 0) + 1)
+      this.clock.soon(() => {
+        if (!this.#cut.has(`${from}->${to}`)) this.#deliver(from, to, messages)
+      })
+    }
+    const ids = Array.from({ length: size }, (_, index) => index + 1)
+    this.brokers = ids.map((id) => new Broker({ id, clock: this.clock, send }))
+  }
+
+  get ids(): number[] {
+    return this.brokers.map(({ id }) => id)
+  }
+
+  async open(name = 't-0'): Promise<void> {
+    for (const { id } of this.brokers) await this.start(id, name)
+  }
+
+  async start(id: number, name = 't-0'): Promise<Member> {
+    const member = await (this.brokers[id - 1] as Broker).open(name, this.ids)
+    this.members[id - 1] = member
+    return member
+  }
+
+  #deliver(from: number, to: number, messages: readonly PeerMessage[]): void {
+    const broker = this.brokers[to - 1] as Broker
+    // Who stands still reads no socket; afterwards what waits there is read once the late timers have fired.
+    if (broker.process.isStalled) this.#held.push(() => this.#deliver(from, to, messages))
+    else for (const { replica, message } of messages) broker.host.receive(from, replica, message)
+  }
+
+  deliverHeld(): void {
+    const held = this.#held.splice(0)
+    this.clock.soon(() => {
+      for (const deliver of held) deliver()
+    })
+  }
+
+  /** Cut off both ways, from everybody. */
+  isolate(id: number): void {
+    for (const other of this.ids) this.#cut.add(`${id}->${other}`).add(`${other}->${id}`)
+  }
+  heal(): void {
+    this.#cut.clear()
+  }
+
+  member(id: number): Member {
+    return this.members[id - 1] as Member
+  }
+
+  /** Lets time pass until one leads and is ready. */
+  async leader(except: readonly number[] = []): Promise<Member> {
+    for (let round = 0; round < 200; round++) {
+      const leader = this.members.find((member, index) => member.isReady && !except.includes(index + 1))
+      if (leader !== undefined) return leader
+      await this.clock.advance(10)
+    }
+    throw new Error('nobody leads')
+  }
+
+  idOf(member: Member): number {
+    return this.members.indexOf(member) + 1
+  }
+}
