@@ -1,7 +1,7 @@
 /**
  * ListOffsets: the offset of a time or of a place. Only what consumers may read counts, so the end is the high watermark.
  * The leader epoch in the answer is that of the record at the offset, never simply the current one: consumers commit it and
- * are fenced with it later.  @source KIP-79, KIP-207, KIP-320, KIP-734
+ * are fenced with it later.  @source KIP-79, KIP-207, KIP-320, KIP-734, KIP-405, KIP-1005
  */
 import { type ErrorName, errorCode } from '../base/error-codes.ts'
 import { Refused } from '../base/errors.ts'
@@ -16,11 +16,15 @@ type PartitionAsked = RequestOf<typeof ListOffsets>['topics'][number]['partition
 const latest = -1
 const earliest = -2
 const maxTimestamp = -3
-/** The sentinels served, and the version that brought each. Others (tiered storage) are no timestamps either. */
+const earliestLocal = -4
+const latestTiered = -5
+/** The sentinels served, and the version that brought each. Others are no timestamps either. */
 const sentinelSince = new Map([
   [latest, 1],
   [earliest, 1],
   [maxTimestamp, 7],
+  [earliestLocal, 8],
+  [latestTiered, 9],
 ])
 /** First version whose clients know OFFSET_NOT_AVAILABLE. */
 const offsetNotAvailableSince = 5
@@ -95,6 +99,10 @@ async function placeOf(partition: Partition, timestamp: number): Promise<Place> 
   switch (timestamp) {
     case latest:
       return { offset: partition.lastStableOffset, timestamp: -1, leaderEpoch: replica.epoch }
+    // Everything lies on this broker's own disk: no record has been moved to other storage.
+    case latestTiered:
+      return nowhere
+    case earliestLocal:
     case earliest: {
       const { start } = partition
       const isEmpty = start >= partition.highWatermark

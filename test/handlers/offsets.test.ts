@@ -66,7 +66,11 @@ t.test('ListOffsets', async (t) => {
   t.match(await list(-2), { offset: 4, leaderEpoch: 3 })
 
   t.match(await list(-3, 6), { errorCode: code('UNSUPPORTED_VERSION'), offset: -1 })
-  t.match(await list(-4), { errorCode: code('UNSUPPORTED_VERSION') }, 'tiered storage')
+  t.match(await list(-4, 7), { errorCode: code('UNSUPPORTED_VERSION') })
+  t.match(await list(-4, 8), { errorCode: 0, offset: 4, leaderEpoch: 3 }, 'everything is local')
+  t.match(await list(-5, 8), { errorCode: code('UNSUPPORTED_VERSION') })
+  t.match(await list(-5, 9), nowhere, 'nothing is tiered')
+  t.match(await list(-6, 9), { errorCode: code('UNSUPPORTED_VERSION') })
   t.match(await list(-1, 7, { currentLeaderEpoch: 2 }), { errorCode: code('FENCED_LEADER_EPOCH') })
   t.match(await list(-1, 7, { currentLeaderEpoch: 4 }), { errorCode: code('UNKNOWN_LEADER_EPOCH') })
 
@@ -161,13 +165,13 @@ t.test('InitProducerId', async (t) => {
   const ids = await Promise.all(Array.from({ length: 5 }, () => init()))
   t.same(
     ids.map((answer) => answer?.producerId),
-    [1000, 1001, 1002, 1003, 1004],
+    [1000, 1001, 2000, 2001, 3000],
     'each once, though they come from three blocks',
   )
   t.match(ids[0], { errorCode: 0, producerEpoch: 0 })
   t.match(await init({ producerId: 1000, producerEpoch: 3 }), {
     errorCode: 0,
-    producerId: 1005,
+    producerId: 3001,
     producerEpoch: 0,
   })
   t.match(await init({ transactionalId: 'tx' }), {
