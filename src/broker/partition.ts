@@ -8,7 +8,7 @@
  * An offset between the high watermark and the end is not an error: its record may become visible, the fetch waits.
  */
 import type { ErrorName } from '../base/error-codes.ts'
-import { Refused } from '../base/errors.ts'
+import { Faulted, Refused } from '../base/errors.ts'
 import type { TopicSettings } from '../config/topic-settings.ts'
 import type { ReadBatches, RecordPlace } from '../log/log.ts'
 import type { Topic } from '../machines/cluster/state.ts'
@@ -57,6 +57,7 @@ export class Partition {
   readonly #unsubscribe: () => void
   #settings: TopicSettings
   #isClosed = false
+  #readFaultTold = ''
 
   constructor(options: PartitionOptions) {
     this.topic = options.topic
@@ -197,9 +198,26 @@ export class Partition {
   }
 
   /** What consumers may see from `offset` on: whole batches, the first of which may begin earlier. @throws Refused, Faulted */
-  read(offset: number, limits: { maxBytes: number; minOne: boolean }): Promise<ReadBatches> {
+  async read(offset: number, limits: { maxBytes: number; minOne: boolean }): Promise<ReadBatches> {
     const { log, highWatermark } = this.replica
-    return log.read(offset, { boundOffset: highWatermark, ...limits })
+    try {
+      return await log.read(offset, { boundOffset: highWatermark, ...limits })
+    } catch (error) {
+      if (error instanceof Faulted) this.#tellReadFault(error)
+      throw error
+    }
+  }
+
+  /** Once for each place: a consumer that asks again and again shall not flood the log. */
+  #tellReadFault({ message }: Faulted): void {
+    if (message === this.#readFaultTold) return
+    this.#readFaultTold = message
+    this.#onEvent({
+      level: 'error',
+      event: 'partition.read.failed',
+      message: `${this.name}: ${message}`,
+      partition: this.name,
+    })
   }
 
   /** The first visible record of `timestamp` or later. */

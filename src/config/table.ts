@@ -215,7 +215,11 @@ export const table = {
 
   // -- the listener ---------------------------------------------------------------------------------------------
   'socket.request.max.bytes': int(104_857_600, 'The largest request, bytes.', { min: 1024 }),
-  'queued.max.requests': int(500, 'Requests under way at once, over all connections.', { min: 1 }),
+  'queued.max.requests': int(
+    500,
+    'Pipelined requests under way at once, over all connections, beyond the first of each.',
+    { min: 1 },
+  ),
   'lograft.connection.requests.max': int(64, 'Pipelined requests under way for one connection.', { min: 1 }),
   'lograft.requests.bytes.max': int(
     268_435_456,
@@ -231,7 +235,7 @@ export const table = {
   ),
   'lograft.responses.bytes.max': int(
     268_435_456,
-    'Bytes of answers that wait for slow readers at once; beyond, a fetch gets one batch at a time.',
+    'Bytes of answers that are read or wait for slow readers at once; beyond, a fetch gets one batch at a time.',
     { min: 1_048_576 },
   ),
   'lograft.connection.stalled.ms': int(

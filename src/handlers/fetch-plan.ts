@@ -93,6 +93,11 @@ export class FetchPlan {
     for (const want of wants) this.look(want)
   }
 
+  /** Bytes there to read, each partition up to its own limit. */
+  get available(): number {
+    return this.#available
+  }
+
   /** True when waiting would not help: an error, nothing asked for, or enough to read. @source KIP-74, DelayedFetch */
   isDue(minBytes: number): boolean {
     return this.#hasError || this.wants.length === 0 || this.#available >= minBytes
@@ -172,14 +177,6 @@ export class FetchPlan {
       return bytes
     } catch (error) {
       if (!(error instanceof Refused) && !(error instanceof Faulted)) throw error
-      if (error instanceof Faulted) {
-        this.#context.broker.event({
-          level: 'error',
-          event: 'fetch.read.failed',
-          message: `${partition.name}: reading at offset ${asked.fetchOffset} failed: ${error.message}`,
-          partition: partition.name,
-        })
-      }
       this.#fail(partition, row, error instanceof Refused ? error.code : 'KAFKA_STORAGE_ERROR')
       return 0
     }

@@ -35,11 +35,11 @@ export const fetch = handler(Fetch, async (request, context) => {
     })
     if (woken === 'abandoned') return noResponse
   }
-  const bytesMax = Math.min(
-    request.maxBytes,
-    broker.settings.get('fetch.max.bytes'),
-    context.responseBytesMax,
-  )
+  const limit = Math.min(request.maxBytes, broker.settings.get('fetch.max.bytes'))
+  // What is there is counted in steps of the index: only when memory is short does the count limit the reading.
+  const wanted = Math.min(limit, plan.available)
+  const granted = context.reserve(wanted)
+  const bytesMax = granted < wanted ? granted : limit
   const read = await plan.read(bytesMax, request.isolationLevel === readCommitted)
   return { errorCode: 0, sessionId: 0, ...read }
 })

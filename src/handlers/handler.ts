@@ -16,10 +16,10 @@ export interface Context {
   /** Wall clock at arrival, ms. */
   readonly arrivedMs: number
   /**
-   * How many bytes the answer may hold now, so that all that waits for slow readers stays within its bound. A fetch
-   * answers at least one batch whatever this says.
+   * Sets memory aside for a large answer until that has left, and answers how many bytes were granted: all that waits for slow
+   * readers stays within its bound. A fetch answers at least one batch whatever it gets.
    */
-  readonly responseBytesMax: number
+  readonly reserve: (bytes: number) => number
 }
 
 /** Answer of a handler that sends nothing (acks=0). */

@@ -9,7 +9,7 @@
  * Bytes that make no sense end the connection, after the answers to what came before them.
  */
 import { Malformed } from '../base/bytes.ts'
-import { Refused } from '../base/errors.ts'
+import { Faulted, Refused } from '../base/errors.ts'
 import type { BrokerEvent } from '../broker/broker.ts'
 import type { Clock, Connection } from '../io/world.ts'
 import type { Answer, Caller, Dispatch, Route } from './dispatch.ts'
@@ -53,6 +53,8 @@ export class ClientConnection implements Caller, Reader {
   #isReading = true
   /** Received and not yet answered, in `requestMemory`. */
   #heldBytes = 0
+  /** Set aside for an answer, in `outboundMemory`. */
+  #reservedBytes = 0
   #framesCut = 0
   #lastActiveMs: number
   /** The half frame that the last check saw. */
@@ -81,8 +83,11 @@ export class ClientConnection implements Caller, Reader {
     connection.onClose = () => this.#closed()
   }
 
-  get responseBytesMax(): number {
-    return this.#shared.outboundMemory.left
+  /** For the one request under way that needs it: pipelined ones have small answers. */
+  readonly reserve = (bytes: number): number => {
+    const granted = this.#isGone ? 0 : this.#shared.outboundMemory.reserve(bytes)
+    this.#reservedBytes += granted
+    return granted
   }
 
   /** Ends in good order: what is under way is answered, the rest is not started. */
@@ -212,10 +217,16 @@ export class ClientConnection implements Caller, Reader {
     const nowMs = this.#shared.clock.monotonic()
     this.#lastActiveMs = nowMs
     this.#heldBytes -= bytes
+    this.#returnReserved() // from here on, what does not leave at once is counted as it is
     this.#outbound.send(buffers, nowMs)
     this.#shared.requestMemory.release(bytes)
     this.#maybeEnd()
     this.#pump()
+  }
+
+  #returnReserved(): void {
+    this.#shared.outboundMemory.used -= this.#reservedBytes
+    this.#reservedBytes = 0
   }
 
   #drained(): void {
@@ -228,7 +239,8 @@ export class ClientConnection implements Caller, Reader {
   #fail(error: unknown, slot: Slot | null): void {
     if (this.#isGone) return
     const api = slot === null ? '' : `${slot.route.handler.api.name} v${slot.route.version}: `
-    const message = error instanceof Error ? error.message : String(error)
+    const message =
+      error instanceof Faulted ? error.operation : error instanceof Error ? error.message : String(error)
     if (error instanceof BadFrame) this.#report('warn', `frame.${error.reason}`, message)
     else if (error instanceof Malformed) this.#report('warn', 'request.malformed', api + message)
     else if (error instanceof Refused) this.#report('warn', 'request.refused', api + message)
@@ -238,7 +250,10 @@ export class ClientConnection implements Caller, Reader {
     }
     this.#closingSinceMs ??= this.#shared.clock.monotonic()
     this.#next = null
-    if (slot !== null) this.#line.cutOff(slot)
+    if (slot !== null) {
+      this.#line.cutOff(slot)
+      this.#returnReserved()
+    }
     this.#maybeEnd()
   }
 
@@ -273,6 +288,7 @@ export class ClientConnection implements Caller, Reader {
   #closed(): void {
     this.#isGone = true
     this.#line.cutOff()
+    this.#returnReserved()
     this.#outbound.close()
     this.#shared.requestMemory.leave(this)
     this.#shared.requestMemory.release(this.#heldBytes)

@@ -18,7 +18,7 @@ import type { AnyApi } from '../protocol/notation.ts'
 export interface Caller {
   readonly id: string
   readonly clientHost: string
-  readonly responseBytesMax: number
+  readonly reserve: Context['reserve']
 }
 
 /** Where a frame goes. */
@@ -70,7 +70,7 @@ export class Dispatch {
       clientHost: caller.clientHost,
       connection: caller.id,
       arrivedMs: broker.world.clock.now(),
-      responseBytesMax: caller.responseBytesMax,
+      reserve: caller.reserve,
     }
     // The table pairs each handler with its API, so the request is of the type it wants.
     const response = handler.handle(request as never, context)

@@ -12,14 +12,20 @@ const joinedBytesMax = 16 * 1024
 /** In place of what was sent, so that it can go. */
 const sent = Buffer.alloc(0)
 
-/** Bytes that wait for slow readers over all connections. */
+/** Bytes of answers over all connections: those that wait for slow readers, and those set aside for answers under way. */
 export class OutboundMemory {
   used = 0
-  constructor(readonly bytesMax: number) {}
+  readonly #bytesMax: number
 
-  /** How much more may wait. */
-  get left(): number {
-    return Math.max(0, this.bytesMax - this.used)
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** Takes what there is, and answers how much that was. */
+  reserve(bytes: number): number {
+    const granted = Math.max(0, Math.min(bytes, this.#bytesMax - this.used))
+    this.used += granted
+    return granted
   }
 }
 

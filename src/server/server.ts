@@ -11,7 +11,7 @@
  * | pipelined requests, all      | queued.max.requests beyond the first of each         | their sockets are not read         |
  * | bytes of requests, all       | lograft.requests.bytes.max, and one frame            | sockets are not read               |
  * | answers to one slow reader   | lograft.connection.outbound.bytes.max, and one       | its requests wait                  |
- * | answers to slow readers, all | lograft.responses.bytes.max                          | fetches answer one batch at a time |
+ * | answers, all                 | lograft.responses.bytes.max: waiting or being read   | fetches answer one batch at a time |
  * | a reader that takes nothing  | lograft.connection.stalled.ms                        | dropped                            |
  *
  * Events: connection.refused, connection.idle, connection.stalled, frame.foreign (TLS, HTTP or SSH on this port), frame.size,
@@ -92,7 +92,7 @@ export class Server {
   get connections(): number {
     return this.#connections.size
   }
-  /** Bytes of requests under way and of answers that wait, for metrics. */
+  /** Bytes of requests under way, and of answers that wait or are under way, for metrics. */
   get memory(): { requestBytes: number; outboundBytes: number } {
     return {
       requestBytes: this.#shared.requestMemory.used,

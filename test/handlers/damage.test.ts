@@ -91,7 +91,7 @@ t.test('damaged requests are answered or malformed', async (t) => {
   replicas[0].commit()
   const first = Buffer.from(replicas[0].batches[0] ?? [])
   const dispatch = new Dispatch(broker, handlers)
-  const caller = { id: 'c', clientHost: '/127.0.0.1', responseBytesMax: 1_000_000 }
+  const caller = { id: 'c', clientHost: '/127.0.0.1', reserve: (bytes: number) => bytes }
   const below = chance(1)
   for (const [api, request] of requests) {
     const outcomes = { answered: 0, malformed: 0, refused: 0, unexpected: [] as string[] }

@@ -31,7 +31,7 @@ export interface HandlerFixture {
     api: A,
     version: number,
     request: RequestInput<A>,
-    options?: { connection?: string; responseBytesMax?: number },
+    options?: { connection?: string; reserved?: number },
   ): Promise<ResponseOf<A> | undefined>
 }
 
@@ -64,7 +64,7 @@ export function startHandlers(
     new Partition({ topic, index, replica, settings: effective, onEvent })
   const partitions = [partitionOf(replicas[0], 0), partitionOf(replicas[1], 1)] as const
   let blocks = 0
-  const allocate = options.allocate ?? (async () => ({ first: 1000 + 2 * blocks++, count: 2 }))
+  const allocate = options.allocate ?? (async () => ({ first: 1000 * ++blocks, count: 2 }))
   const broker = {
     nodeId: 1,
     clusterId: 'cluster',
@@ -93,10 +93,14 @@ export function startHandlers(
       api: A,
       version: number,
       request: RequestInput<A>,
-      { connection = 'c', responseBytesMax = 2 ** 30 } = {},
+      { connection = 'c', reserved = 2 ** 30 } = {},
     ): Promise<ResponseOf<A> | undefined> {
       const frame = frameOf(api, version, request, 42).subarray(4)
-      const caller = { id: connection, clientHost: '/127.0.0.1', responseBytesMax }
+      const caller = {
+        id: connection,
+        clientHost: '/127.0.0.1',
+        reserve: (bytes: number) => Math.min(bytes, reserved),
+      }
       const answer = await dispatch.run(frame, dispatch.route(frame), caller)
       if (answer === null) return undefined
       const reader = new Reader(Buffer.concat(answer), 4)

@@ -112,7 +112,7 @@ export function startGroups(settings: Partial<GroupSettings> = {}, options: { pa
       return api.decodeResponse(reader, version) as ResponseOf<A>
     },
     async send(frame: Buffer): Promise<Buffer> {
-      const caller = { id: 'c', clientHost: '/127.0.0.1', responseBytesMax: 2 ** 30 }
+      const caller = { id: 'c', clientHost: '/127.0.0.1', reserve: (bytes: number) => bytes }
       return Buffer.concat((await dispatch.run(frame, dispatch.route(frame), caller)) ?? [])
     },
   }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Refused } from '../../src/base/errors.ts'
 import { apiVersions } from '../../src/handlers/api-versions.ts'
-import { handler, noResponse } from '../../src/handlers/handler.ts'
+import { handler, type NoResponse, noResponse } from '../../src/handlers/handler.ts'
 import { NodeClock } from '../../src/io/node-clock.ts'
 import { NodeNet } from '../../src/io/node-net.ts'
 import { ApiVersions } from '../../src/protocol/apis/api-versions.ts'
@@ -82,20 +82,32 @@ t.test('answers leave in the order of the requests', async (t) => {
     t.same(ids, [1, 2, 3, 4])
   })
   t.test('any other request waits for those before it, and lets none pass', async (t) => {
-    const { calls, wait } = later<{ errorCode: number; groups: [] }>()
+    const lists = later<{ errorCode: number; groups: [] }>()
+    const produces = later<{ responses: [] }>()
     let beats = 0
-    const counted = handler(Heartbeat, () => ({ errorCode: ++beats }))
-    const { client } = await startServer([handler(ListGroups, wait), counted])
+    const { client } = await startServer([
+      handler(ListGroups, lists.wait),
+      handler(Produce, produces.wait, { isPipelined: true }),
+      handler(Heartbeat, () => ({ errorCode: ++beats })),
+    ])
     const one = await client()
     one.ask(ListGroups, 4, {}, 1)
-    one.ask(Heartbeat, 4, heartbeat, 2)
+    one.ask(Produce, 9, produceRequest, 2)
     one.ask(Heartbeat, 4, heartbeat, 3)
-    await turns()
-    t.same([calls.length, beats], [1, 0])
-    calls[0]?.resolve({ errorCode: 0, groups: [] })
+    one.ask(Heartbeat, 4, heartbeat, 4)
+    const started = async () => {
+      await turns()
+      return [lists.calls.length, produces.calls.length, beats]
+    }
+    t.same(await started(), [1, 0, 0])
+    lists.calls[0]?.resolve({ errorCode: 0, groups: [] })
+    t.same(await started(), [1, 1, 0])
+    produces.calls[0]?.resolve({ responses: [] })
+    t.same(await started(), [1, 1, 2])
     t.equal((await one.answer(ListGroups, 4))?.correlationId, 1)
-    t.match(await one.answer(Heartbeat, 4), { correlationId: 2, response: { errorCode: 1 } })
-    t.match(await one.answer(Heartbeat, 4), { correlationId: 3, response: { errorCode: 2 } })
+    t.equal((await one.answer(Produce, 9))?.correlationId, 2)
+    t.match(await one.answer(Heartbeat, 4), { correlationId: 3, response: { errorCode: 1 } })
+    t.match(await one.answer(Heartbeat, 4), { correlationId: 4, response: { errorCode: 2 } })
   })
   t.test('what has no answer leaves no gap', async (t) => {
     const quiet = handler(Produce, () => noResponse, { isPipelined: true })
@@ -271,21 +283,67 @@ t.test('a slow reader is held up, keeps everything, and in the end is dropped', 
   t.equal(server.memory.outboundBytes, 0)
 })
 
-t.test('answers that wait for slow readers leave less room for others', async (t) => {
-  const rooms: number[] = []
-  const big = handler(SyncGroup, (_, { responseBytesMax }) => {
-    rooms.push(responseBytesMax)
-    return { errorCode: 0, assignment: Buffer.alloc(800_000) }
+t.test('answers under way, and those that wait for slow readers, leave less room for others', async (t) => {
+  const limits = { 'lograft.responses.bytes.max': '1048576' }
+  t.test('while they wait', async (t) => {
+    const granted: number[] = []
+    const big = handler(SyncGroup, (_, { reserve }) => {
+      granted.push(reserve(2_000_000))
+      return { errorCode: 0, assignment: Buffer.alloc(800_000) }
+    })
+    const { client } = await startServer([big], limits)
+    for (const one of [await client(), await client(), await client()]) {
+      one.pause()
+      one.ask(SyncGroup, 3, sync(1))
+      await turns()
+    }
+    t.equal(granted[0], 1_048_576)
+    t.ok((granted[1] ?? 0) < 300_000 && (granted[1] ?? 0) > 200_000, String(granted[1]))
+    t.equal(granted[2], 0)
   })
-  const { client } = await startServer([big], { 'lograft.responses.bytes.max': '1048576' })
-  for (const one of [await client(), await client(), await client()]) {
-    one.pause()
-    one.ask(SyncGroup, 3, sync(1))
+  t.test('while they are made, until they are, or have failed, or nobody waits any more', async (t) => {
+    const granted: number[] = []
+    const { calls, wait } = later<{ errorCode: number; groups: [] }>()
+    const slow = handler(ListGroups, (_, { reserve }) => {
+      granted.push(reserve(800_000))
+      return wait()
+    })
+    const { client, server } = await startServer([slow], limits)
+    const [one, two, three] = [await client(), await client(), await client()]
+    for (const each of [one, two, three]) each.ask(ListGroups, 4, {})
     await turns()
-  }
-  t.equal(rooms[0], 1_048_576)
-  t.ok((rooms[1] ?? 0) < 300_000 && (rooms[1] ?? 0) > 200_000, String(rooms[1]))
-  t.equal(rooms[2], 0)
+    t.same(granted, [800_000, 248_576, 0])
+    calls[0]?.resolve({ errorCode: 0, groups: [] })
+    calls[1]?.reject(new Error('it failed'))
+    await turns()
+    one.ask(ListGroups, 4, {})
+    await turns()
+    t.equal(granted[3], 800_000)
+    one.end()
+    await one.closed
+    await turns()
+    t.equal(server.memory.outboundBytes, 0)
+  })
+})
+
+t.test('what a connection waited for is let go when it is gone', async (t) => {
+  const parked: string[] = []
+  const waits = handler(ListGroups, async (_, { broker, connection }): Promise<NoResponse> => {
+    const maxWaitMs = 60_000
+    parked.push(await broker.purgatory.park({ connection, maxWaitMs, wants: [], isDue: () => false }))
+    return noResponse
+  })
+  const { client, clock } = await startServer([waits])
+  const [one, two] = [await client(), await client()]
+  one.ask(ListGroups, 4, {})
+  two.ask(ListGroups, 4, {})
+  await turns()
+  one.end()
+  await one.closed
+  await turns()
+  t.same(parked, ['abandoned'])
+  await clock.advance(60_000)
+  t.same(parked, ['abandoned', 'timeout'])
 })
 
 t.test('connections are bounded, over all and from one address', async (t) => {
