@@ -1,5 +1,7 @@
 /** The APIs of groups over the wire format, version by version. */
+import fc from 'fast-check'
 import t from 'tap'
+import { Malformed } from '../../src/base/bytes.ts'
 import { errorCode } from '../../src/base/error-codes.ts'
 import { Refused } from '../../src/base/errors.ts'
 import { groupPartition } from '../../src/broker/coordinators.ts'
@@ -15,6 +17,7 @@ import { OffsetDelete } from '../../src/protocol/apis/offset-delete.ts'
 import { OffsetFetch } from '../../src/protocol/apis/offset-fetch.ts'
 import { SyncGroup } from '../../src/protocol/apis/sync-group.ts'
 import type { AnyApi } from '../../src/protocol/notation.ts'
+import { frameOf } from '../server/fixture.ts'
 import { startGroups } from './groups-fixture.ts'
 
 type Fixture = ReturnType<typeof startGroups>
@@ -436,3 +439,62 @@ t.test('the offsets of deleted topics are forgotten, also those missed by a cras
   await groups.broker.coordinators.forgetTopicsBut(() => false)
   t.strictSame(committed(), [0, 0])
 })
+
+t.test('damaged requests are answered or malformed, and the coordinator goes on', async (t) => {
+  const member = { groupId: 'g', generationId: 1, memberId: 'm', groupInstanceId: 'i' }
+  const partitions = [{ partitionIndex: 0, committedOffset: 1, committedMetadata: 'x' }]
+  const requests: readonly (readonly [AnyApi, object])[] = [
+    [FindCoordinator, { key: 'g', keyType: 0, coordinatorKeys: ['g'] }],
+    [JoinGroup, join(9)],
+    [SyncGroup, { ...member, protocolType: 'consumer', protocolName: 'range', assignments: [] }],
+    [Heartbeat, member],
+    [LeaveGroup, { groupId: 'g', memberId: 'm', members: [{ memberId: 'm', groupInstanceId: 'i' }] }],
+    [OffsetCommit, { groupId: 'g', memberId: '', topics: [{ name: 'events', partitions }] }],
+    [OffsetFetch, { groupId: 'g', topics: [], groups: [{ groupId: 'g', topics: null }] }],
+    [OffsetDelete, { groupId: 'g', topics: [{ name: 'events', partitions: [{ partitionIndex: 0 }] }] }],
+    [DescribeGroups, { groups: ['g'] }],
+    [ListGroups, {}],
+    [DeleteGroups, { groupsNames: ['g'] }],
+  ]
+  for (const [api, request] of requests) {
+    const groups = startGroups()
+    await groups.ensure()
+    const damage = fc.record({
+      version: fc.constantFrom(...versionsOf(api)),
+      bytes: fc.array(fc.tuple(fc.nat(200), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff)), { maxLength: 4 }),
+      cut: fc.option(fc.nat(200)),
+    })
+    let answered = 0
+    const property = fc.asyncProperty(damage, async ({ version, bytes, cut }) => {
+      const frame = Buffer.from(frameOf(api, version, suited(api, version, request) as never, 1).subarray(4))
+      // The first eight bytes say where the frame goes: that is somebody else's test.
+      for (const [at, byte] of bytes) if (8 + at < frame.length) frame[8 + at] = byte
+      try {
+        const answer = groups.send(frame.subarray(0, cut === null ? frame.length : Math.max(9, cut)))
+        // Nobody who is parked waits for ever.
+        groups.advance(10_000_000)
+        await answer
+        answered++
+      } catch (error) {
+        if (!(error instanceof Malformed)) throw error
+      }
+    })
+    await fc.assert(property, { numRuns: 200 })
+    t.ok(answered > 0, `${api.name}: ${answered} answers`)
+    for (const stage of groups.stages) stage.checkReplica()
+  }
+})
+
+/** Without the fields that the version lacks. */
+function suited(api: AnyApi, version: number, request: object): object {
+  const lacks: { readonly [name: string]: readonly string[] } = {
+    FindCoordinator: version < 4 ? ['coordinatorKeys', ...(version < 1 ? ['keyType'] : [])] : ['key'],
+    JoinGroup: version < 5 ? ['groupInstanceId'] : [],
+    SyncGroup: version < 3 ? ['groupInstanceId'] : [],
+    Heartbeat: version < 3 ? ['groupInstanceId'] : [],
+    LeaveGroup: version < 3 ? ['members'] : ['memberId'],
+    OffsetFetch: version < 8 ? ['groups'] : ['groupId', 'topics'],
+  }
+  const without = lacks[api.name] ?? []
+  return Object.fromEntries(Object.entries(request).filter(([field]) => !without.includes(field)))
+}
