@@ -2,7 +2,7 @@
 import { errorCode } from '../base/error-codes.ts'
 import type { PartitionErrors } from '../machines/groups/commands.ts'
 
-export interface AskedTopic {
+interface AskedTopic {
   readonly name: string
   readonly partitions: readonly { readonly partitionIndex: number }[]
 }

@@ -46,7 +46,7 @@ export interface Group {
   changedMs: number
 }
 
-export interface Joining {
+interface Joining {
   /** When the join phase is closed, in monotonic ms. */
   readonly deadlineMs: number
   /** Set when the group was Empty: the phase lasts for the delay, and longer as long as members keep coming. */

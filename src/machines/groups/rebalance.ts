@@ -126,7 +126,7 @@ export function joined(group: Readonly<Group>, member: Member): JoinReply {
   }
 }
 
-export function roster(group: Readonly<Group>): JoinedMember[] {
+function roster(group: Readonly<Group>): JoinedMember[] {
   return [...group.members.values()].map((member) => ({
     memberId: member.id,
     instanceId: member.instanceId,
