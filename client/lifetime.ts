@@ -87,7 +87,7 @@ export class Lifetime {
     if (this.#ended !== null) return
     const why = asKafkaError(reason)
     this.#ended = why
-    for (const ending of [...this.#endings]) ending(why)
+    for (const ending of this.#endings) ending(why)
     this.#endings.clear()
   }
 }

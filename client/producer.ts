@@ -86,7 +86,7 @@ export class Producer {
   sendAll(records: readonly ProducerRecord[]): Promise<RecordPlace[]> {
     if (records.length === 0) return Promise.resolve([])
     return new Promise((resolve, reject) => {
-      const places: RecordPlace[] = new Array(records.length)
+      const places: RecordPlace[] = []
       let left = records.length
       records.forEach((record, i) => {
         void this.enqueue(record, (error, place) => {

@@ -3,7 +3,7 @@
  * partition that is ready, at most `inFlightMax` requests per broker. While those are under way batches go on filling, so
  * that a slow broker means larger batches, not more requests.
  */
-import { type ErrorName, errorName } from '../src/base/error-codes.ts'
+import { errorName } from '../src/base/error-codes.ts'
 import { Produce } from '../src/protocol/apis/produce.ts'
 import type { ResponseOf } from '../src/protocol/notation.ts'
 import { backoff } from './backoff.ts'
@@ -27,7 +27,7 @@ interface Node {
 }
 
 /** What a broker may answer although it has stored the batch, or yet will. */
-const openOutcomes = new Set<ErrorName | string>([
+const openOutcomes = new Set<string>([
   'NETWORK_EXCEPTION',
   'REQUEST_TIMED_OUT',
   'NOT_ENOUGH_REPLICAS_AFTER_APPEND',

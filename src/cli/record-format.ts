@@ -17,7 +17,7 @@ const letters: { readonly [letter: string]: Part } = {
   p: (record) => record.partition,
   o: (record) => record.offset,
   T: (record) => record.timestamp,
-  h: (record) => record.headers.map(({ key, value }) => `${key}=${value ?? ''}`).join(','),
+  h: (record) => record.headers.map(({ key, value }) => `${key}=${value?.toString() ?? ''}`).join(','),
 }
 
 const escapes: { readonly [letter: string]: string } = { n: '\n', t: '\t', r: '\r', '0': '\0', '\\': '\\' }

@@ -1,12 +1,14 @@
 /** What the client promises, against a real broker: this build, or any Kafka that LOGRAFT_TEST_BOOTSTRAP names. */
+import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import t from 'tap'
 import { Client } from '../../client/client.ts'
 import type { Consumer } from '../../client/consumer.ts'
 import { KafkaError } from '../../client/errors.ts'
 import type { ConsumerRecord } from '../../client/partition-reader.ts'
 import { codecs } from '../../src/records/codecs.ts'
-import { bootstrap } from '../wire/broker.ts'
+import { bootstrap, environment, withoutLoader } from '../wire/broker.ts'
 
 const address = await bootstrap(t)
 const client = new Client({ bootstrap: address, topicTimeoutMs: 1_000 })
@@ -457,4 +459,33 @@ t.test('admin', async (t) => {
   await until('it is gone', async () => !(await admin.listTopics()).some(({ name }) => name === topic))
   t.equal((await failure(admin.deleteTopics([topic]))).code, 'UNKNOWN_TOPIC_OR_PARTITION')
   t.equal((await failure(readAll(client.consumer({ topics: [topic] })))).code, 'UNKNOWN_TOPIC_OR_PARTITION')
+})
+
+t.test('after close nothing is left: a process ends by itself', async (t) => {
+  const topic = await newTopic()
+  const script = `
+    import { Client } from ${JSON.stringify(new URL('../../client/client.js', import.meta.url).href)}
+    process.on('unhandledRejection', (error) => { console.error('unhandled', error); process.exit(3) })
+    const client = new Client({ bootstrap: '${address}' })
+    const producer = client.producer({ lingerMs: 5 })
+    await producer.send({ topic: '${topic}', value: 'x' })
+    for await (const record of client.consumer({ topics: ['${topic}'], groupId: '${topic}', from: 'beginning' })) break
+    const waiting = client.consumer({ topics: ['${topic}'] })[Symbol.asyncIterator]().next()
+    producer.send({ topic: '${topic}', value: 'y' }).catch(() => {})
+    await client.close()
+    await waiting
+    console.log('closed')
+  `
+  const [program, args] = withoutLoader(process.execPath, '--input-type=module', '--eval', script)
+  const child = spawn(program, args, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  let errors = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors += chunk
+  })
+  await once(child.stdout, 'data')
+  const closed = performance.now()
+  const [code] = await once(child, 'exit')
+  t.same([code, errors], [0, ''])
+  t.ok(performance.now() - closed < 1_000, `it took ${performance.now() - closed} ms`)
 })
