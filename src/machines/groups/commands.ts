@@ -74,7 +74,7 @@ export interface LeaveCommand {
   readonly members: readonly { readonly memberId: string; readonly instanceId: string | null }[]
 }
 
-interface LeaveReply {
+export interface LeaveReply {
   readonly members: readonly {
     readonly memberId: string
     readonly instanceId: string | null
