@@ -154,6 +154,7 @@ export class FetchPlan {
   #open(want: Want, row: Row): boolean {
     const { partition } = want
     this.look(want)
+    // Every client asks again after this one; OFFSET_NOT_AVAILABLE would say more, and is newer than many of them.
     if (want.error === null && !partition.isReady) want.error = 'NOT_LEADER_OR_FOLLOWER'
     if (want.error !== null) {
       this.#fail(want.partition, row, want.error)
