@@ -203,8 +203,11 @@ export class Reader {
   private stringOf(size: number, field: string): string {
     if (size < 0 || size > stringSizeMax) this.fail(`a string of ${size} bytes in`, field)
     const at = this.skip(size, field)
-    // As Kafka: bytes that are not UTF-8 become U+FFFD rather than an error.
-    return this.buffer.toString('utf8', at, at + size)
+    // As Kafka: bytes that are not UTF-8 become U+FFFD rather than an error; but each takes three bytes when it is sent back.
+    const text = this.buffer.toString('utf8', at, at + size)
+    if (size > stringSizeMax / 3 && Buffer.byteLength(text) > stringSizeMax)
+      this.fail('text that is not UTF-8 in', field)
+    return text
   }
 
   private bytesOf(size: number, field: string): Buffer {

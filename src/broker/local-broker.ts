@@ -258,7 +258,10 @@ export class LocalBroker implements Broker {
 
   async #open(topic: Topic): Promise<void> {
     const partitions = await this.#hosted.open(topic)
-    if (topic.name === groupsTopicName) await this.#groups.lead(partitions)
+    if (topic.name !== groupsTopicName) return
+    await this.#groups.lead(partitions)
+    // A crash may have come between the deletion of a topic and the forgetting of its offsets.
+    await this.coordinators.forgetTopicsBut((name) => this.#image.topics.byName(name) !== undefined)
   }
 
   async #remove(topic: Topic): Promise<void> {

@@ -38,7 +38,7 @@ export const clusterOperations = bits(
   'alterConfigs',
   'idempotentWrite',
 )
-export const groupOperations = bits('read', 'delete', 'describe')
+export const groupOperations = bits('read', 'delete', 'describe', 'describeConfigs', 'alterConfigs')
 
 /** Not asked for. */
 export const operationsOmitted = -2147483648

@@ -119,6 +119,8 @@ t.test('text comes back, and in the bytes of UTF-8', async (t) => {
     'a\0\ufffd',
     'as Kafka: no UTF-8 is no error',
   )
+  const noText = Buffer.concat([Buffer.from([0x50, 0x00]), Buffer.alloc(0x5000, 0xff)])
+  t.throws(() => new Reader(noText).string('name'), Malformed, 'what could not be sent back is refused')
   t.throws(
     () => new Reader(Buffer.concat([Buffer.from('818002', 'hex'), Buffer.alloc(40_000)])).compactString('f'),
     {
