@@ -1,7 +1,7 @@
 /**
  * Cuts the stream of one connection into frames: int32 size, then so many bytes.
  *
- * Memory grows with the bytes received, never with what a prefix promises: 100 MiB announced and four bytes sent cost 64 KiB.
+ * Memory grows with the bytes received, never with what a prefix promises: 100 MiB announced and four bytes sent cost 4 KiB.
  * A frame that comes in pieces is gathered in a buffer that grows fourfold, so at most a third of it is copied twice, and
  * ends with exactly the frame's size: what is kept of a request is a slice of its frame, and keeps all of it in memory.
  * (A list of chunks, joined at the end, would copy once; sent byte by byte it would cost a hundred times what was received.)
@@ -21,7 +21,7 @@ export class BadFrame extends Faulted {
 }
 
 const prefixBytes = 4
-const firstBufferBytes = 64 * 1024
+const firstBytes = 4096
 const growth = 4
 /**
  * A frame that came whole is a slice of its chunk, which saves the copy but keeps all of the chunk in memory for as long as any
@@ -67,8 +67,8 @@ export class FrameCutter {
       this.#size = size
       this.#gathered = 0
       this.#rest = rest.subarray(prefixBytes)
-      this.#gathering = Buffer.allocUnsafeSlow(Math.min(size, firstBufferBytes))
-      return this.#gather(this.#gathering)
+      this.#gathering = nothing
+      return this.#gather(nothing)
     }
     this.#rest = end === rest.length ? nothing : rest.subarray(end)
     const frame = rest.subarray(prefixBytes, end)
@@ -80,7 +80,7 @@ export class FrameCutter {
     const available = Math.min(missing, this.#rest.length)
     let buffer = into
     if (this.#gathered + available > buffer.length) {
-      const capacity = Math.min(this.#size, growth * (this.#gathered + available))
+      const capacity = Math.min(this.#size, Math.max(firstBytes, growth * (this.#gathered + available)))
       buffer = Buffer.allocUnsafeSlow(capacity)
       into.copy(buffer, 0, 0, this.#gathered)
       this.#gathering = buffer

@@ -50,9 +50,9 @@ t.test('memory grows with what was received, not with what is announced', async 
   const prefix = Buffer.alloc(4)
   prefix.writeInt32BE(frame.length)
   const before = process.memoryUsage().arrayBuffers
-  const cutters = Array.from({ length: 50 }, () => new FrameCutter(frame.length))
+  const cutters = Array.from({ length: 500 }, () => new FrameCutter(frame.length))
   for (const cutter of cutters) cut(cutter, [prefix, Buffer.alloc(1)])
-  t.ok(process.memoryUsage().arrayBuffers - before < 8 * mebibyte, '50 announcements of 100 MiB')
+  t.ok(process.memoryUsage().arrayBuffers - before < 8 * mebibyte, '500 announcements of 100 MiB')
   t.equal(cutters[0]?.partialBytes, 5)
 })
 
