@@ -66,7 +66,7 @@ async function askApiVersions(wire: Wire, version: number): Promise<ApiVersions 
 const sent: [name: string, key: number, versions: number[]][] = [
   ['Produce', 0, [7, 9, 10, 11]],
   ['Fetch', 1, [4, 11, 12, 16]],
-  ['ListOffsets', 2, [1, 2, 3, 6, 7]],
+  ['ListOffsets', 2, [1, 2, 3, 6, 7, 8, 9]],
   ['Metadata', 3, [0, 1, 4, 6, 11, 12]],
   ['OffsetCommit', 8, [2, 5, 7, 8, 9]],
   ['OffsetFetch', 9, [1, 4, 7, 8, 9]],
