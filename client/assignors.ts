@@ -8,14 +8,11 @@ export interface GroupMemberInfo {
   readonly memberId: string
   readonly groupInstanceId: string | null
   readonly topics: readonly string[]
-  readonly owned: readonly TopicPartition[]
 }
 
 export interface Assignor {
   /** As the members of a group agree on it. */
   readonly name: string
-  /** 'eager': everybody gives up everything at a rebalance. 'cooperative': only what moves, in a second round. */
-  readonly protocol: 'eager' | 'cooperative'
   /** `partitionCounts` has every topic that exists. Every member gets an entry, maybe empty. */
   assign(
     members: readonly GroupMemberInfo[],
@@ -30,7 +27,6 @@ export interface Assignor {
  */
 export const range: Assignor = {
   name: 'range',
-  protocol: 'eager',
   assign(members, partitionCounts) {
     const assignment = emptyAssignment(members)
     for (const [topic, count] of sortedTopics(partitionCounts)) {
@@ -52,7 +48,6 @@ export const range: Assignor = {
  */
 export const roundRobin: Assignor = {
   name: 'roundrobin',
-  protocol: 'eager',
   assign(members, partitionCounts) {
     const assignment = emptyAssignment(members)
     const circle = sortedMembers(members)

@@ -22,8 +22,6 @@ import { type ClientOptions, settingsOf } from './settings.ts'
 
 export class Client {
   readonly #cluster: Cluster
-  readonly #producers = new Set<Producer>()
-  readonly #consumers = new Set<Consumer>()
   #admin: Admin | null = null
   #closing: Promise<void> | null = null
 
@@ -34,16 +32,12 @@ export class Client {
 
   producer(options: ProducerOptions = {}): Producer {
     this.#check()
-    const producer = new Producer(this.#cluster, options)
-    this.#producers.add(producer)
-    return producer
+    return new Producer(this.#cluster, options)
   }
 
   consumer(options: ConsumerOptions): Consumer {
     this.#check()
-    const consumer = new Consumer(this.#cluster, options)
-    this.#consumers.add(consumer)
-    return consumer
+    return new Consumer(this.#cluster, options)
   }
 
   admin(): Admin {
@@ -63,7 +57,7 @@ export class Client {
   }
 
   async #close(options: { timeoutMs?: number }): Promise<void> {
-    await Promise.all([...this.#producers, ...this.#consumers].map((part) => part.close(options)))
+    await Promise.all([...this.#cluster.parts].map((part) => part.close(options)))
     this.#cluster.close()
   }
 

@@ -14,6 +14,11 @@ import type { Clock } from './transport.ts'
 
 export type Target = number | 'any' | 'controller'
 
+/** A producer or a consumer. */
+export interface Part {
+  close(options: { timeoutMs?: number }): Promise<void>
+}
+
 export interface RequestOptions {
   readonly lane?: Lane
   readonly timeoutMs?: number
@@ -26,6 +31,8 @@ export class Cluster {
   readonly lifetime: Lifetime
   readonly brokers: Brokers
   readonly metadata: Metadata
+  /** The producers and consumers that are open. */
+  readonly parts = new Set<Part>()
   #lastId = 0
   /** By group id. Bounded. */
   readonly #coordinators = new Map<string, number>()
@@ -35,6 +42,16 @@ export class Cluster {
     this.lifetime = new Lifetime(settings.transport.clock)
     this.brokers = new Brokers(settings, this.lifetime)
     this.metadata = new Metadata(settings, this.brokers)
+  }
+
+  /** A producer or consumer begins; returns what to call when it has ended. */
+  adopt(part: Part, life: { end(reason: KafkaError): void }): () => void {
+    this.parts.add(part)
+    const forget = this.lifetime.onEnd((reason) => life.end(reason))
+    return () => {
+      this.parts.delete(part)
+      forget()
+    }
   }
 
   /** A number of its own for each part that wants one. */

@@ -64,8 +64,9 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
             revoke: (isLost) => this.#revoke(isLost),
             failed: (error) => this.#fail(error),
           })
-    cluster.lifetime.onEnd((reason) => this.#lifetime.end(reason))
+    const forget = cluster.adopt(this, this.#lifetime)
     this.#lifetime.onEnd((reason) => {
+      forget()
       cluster.brokers.drop(fetchLane, reason)
       cluster.brokers.drop(groupLane, reason)
       this.#wake()
@@ -324,8 +325,11 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
   async #commit(offsets: readonly OffsetToCommit[]): Promise<void> {
     if (offsets.length === 0) return
     const committer = this.#committer()
-    await this.#cluster.retry(`commit for group ${committer.groupId}`, () =>
-      commitOffsets(this.#cluster, committer, offsets),
+    await this.#cluster.retry(
+      `commit for group ${committer.groupId}`,
+      () => commitOffsets(this.#cluster, committer, offsets),
+      // The topic was deleted: there is nothing to wait for.
+      { isFinal: ({ code }) => code === 'UNKNOWN_TOPIC_OR_PARTITION' },
     )
     for (const offset of offsets) {
       const reader = this.#fetcher.readers.find((r) => r.name === nameOf(offset))

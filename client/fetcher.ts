@@ -184,6 +184,7 @@ export class Fetcher {
       return
     }
     reader.failures = 0
+    reader.missingSince = null
     if (answer.divergingEpoch.endOffset >= 0) {
       this.#truncated(reader, answer.divergingEpoch.endOffset)
       return
@@ -231,14 +232,22 @@ export class Fetcher {
 
   #failed(reader: PartitionReader, error: KafkaError): void {
     if (this.#lifetime.isOver) return
-    if (!error.retriable) {
+    const { settings, clock } = this.#cluster
+    if (!error.retriable || this.#isGone(reader, error)) {
       this.#fail(error)
       return
     }
-    const { settings, clock } = this.#cluster
     this.#cluster.forget(error)
     settings.logger.debug({ code: error.code }, `consumer: ${error.message}`)
     reader.retryAt = clock.monotonic() + backoff(reader.failures++, settings, settings.transport.random)
+  }
+
+  /** Topics come and go in the view of a broker; one that stays away was deleted. */
+  #isGone(reader: PartitionReader, error: KafkaError): boolean {
+    if (!error.code.startsWith('UNKNOWN_TOPIC')) return false
+    const now = this.#cluster.clock.monotonic()
+    reader.missingSince ??= now
+    return now - reader.missingSince >= this.#cluster.settings.topicTimeoutMs
   }
 
   #refresh(reader: PartitionReader): void {

@@ -17,11 +17,8 @@ export async function divide(
   members: readonly { memberId: string; groupInstanceId: string | null; metadata: Buffer }[],
 ): Promise<Division> {
   const subscribed = members.map(({ memberId, groupInstanceId, metadata }): GroupMemberInfo => {
-    const { topics, ownedPartitions } = decodeSubscription(metadata)
-    const owned = ownedPartitions.flatMap(({ topic, partitions }) =>
-      partitions.map((partition) => ({ topic, partition })),
-    )
-    return { memberId, groupInstanceId, topics, owned }
+    const { topics } = decodeSubscription(metadata)
+    return { memberId, groupInstanceId, topics }
   })
   const names = new Set(subscribed.flatMap((member) => member.topics))
   const { topics } = await cluster.retry('topics of the group', () => cluster.metadata.refresh(names))

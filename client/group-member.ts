@@ -19,7 +19,7 @@ import { assignorNamed } from './assignors.ts'
 import type { Lane } from './brokers.ts'
 import type { Cluster } from './cluster.ts'
 import type { ConsumerSettings } from './consumer-settings.ts'
-import { asKafkaError, BrokerRefused, type KafkaError, refused } from './errors.ts'
+import { asKafkaError, BrokerRefused, expectNone, type KafkaError, refused } from './errors.ts'
 import { divide } from './group-leader.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { Committer } from './offsets.ts'
@@ -168,7 +168,7 @@ export class GroupMember {
           this.#memberId = response.memberId
           return this.#requestJoin()
         }
-        if (response.errorCode !== 0) throw refused(response.errorCode, `group ${this.#groupId}`)
+        expectNone(response.errorCode, `group ${this.#groupId}`)
         return response
       },
       { timeoutMs: Math.max(timeoutMs, this.#cluster.settings.callTimeoutMs) },
@@ -208,8 +208,8 @@ export class GroupMember {
     assignments: readonly { memberId: string; assignment: Buffer }[],
   ): Promise<Buffer> {
     const { groupInstanceId, rebalanceTimeoutMs } = this.#settings
-    const response = await this.#cluster.retry(`sync group ${this.#groupId}`, () =>
-      this.#cluster.requestCoordinator(
+    return this.#cluster.retry(`sync group ${this.#groupId}`, async () => {
+      const response = await this.#cluster.requestCoordinator(
         this.#groupId,
         SyncGroup,
         (version) => ({
@@ -222,10 +222,10 @@ export class GroupMember {
           assignments,
         }),
         { lane: this.#lane, timeoutMs: rebalanceTimeoutMs + 5_000 },
-      ),
-    )
-    if (response.errorCode !== 0) throw refused(response.errorCode, `group ${this.#groupId}`)
-    return response.assignment
+      )
+      expectNone(response.errorCode, `group ${this.#groupId}`)
+      return response.assignment
+    })
   }
 
   /** Heartbeats until the group changes. @returns true when the membership is lost */

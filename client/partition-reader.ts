@@ -53,6 +53,8 @@ export class PartitionReader {
   /** Not to be fetched before, monotonic ms. */
   retryAt = 0
   failures = 0
+  /** Since when the broker knows no such partition, monotonic ms. */
+  missingSince: number | null = null
   /** Of the last batch read: lets the broker notice that the log was truncated behind us (KIP-320). */
   lastEpoch = -1
   /** Changes with every seek, so that an answer to an older question is dropped. */

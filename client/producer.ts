@@ -61,7 +61,8 @@ export class Producer {
       settled: (batch) => this.#settled(batch),
       tick: (now) => this.#expireWaiting(now),
     })
-    cluster.lifetime.onEnd((reason) => this.#end(reason))
+    const forget = cluster.adopt(this, { end: (reason) => this.#end(reason) })
+    this.#lifetime.onEnd(forget)
   }
 
   /** Bytes of records that were accepted and are not acknowledged yet. */

@@ -455,7 +455,9 @@ t.test('admin', async (t) => {
   const missing = await failure(admin.describeTopics([`${topic}-x`, `${topic}-y`]))
   t.match(missing, { name: 'PartialFailure', errors: { length: 2 } }, 'several failures are all told')
 
+  const reading = failure(readAll(client.consumer({ topics: [topic], from: 'beginning' })))
   await admin.deleteTopics([topic])
+  t.match(await reading, { code: /UNKNOWN_TOPIC/ }, 'who reads a deleted topic is told')
   await until('it is gone', async () => !(await admin.listTopics()).some(({ name }) => name === topic))
   t.equal((await failure(admin.deleteTopics([topic]))).code, 'UNKNOWN_TOPIC_OR_PARTITION')
   t.equal((await failure(readAll(client.consumer({ topics: [topic] })))).code, 'UNKNOWN_TOPIC_OR_PARTITION')

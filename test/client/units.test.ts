@@ -44,7 +44,6 @@ const member = (
   memberId,
   groupInstanceId,
   topics,
-  owned: [],
 })
 const shown = (assignment: Map<string, { topic: string; partition: number }[]>) =>
   Object.fromEntries([...assignment].map(([id, places]) => [id, places.map(nameOf).join(' ')]))
