@@ -52,17 +52,23 @@ export class Examiner {
     this.#producersOffset = producersOffset
     const { marks, folder, floor } = this.#options
     const segments: ExaminedSegment[] = []
-    let end = marks.base.offset
+    const start = marks.base.offset
+    let end = start
     for (const [index, baseOffset] of bases.entries()) {
-      // The first may begin below the start of the log.
-      if (index === 0 ? baseOffset > end : baseOffset !== end) {
-        this.#refuseBelowFloor(end, `${this.#path(baseOffset)} begins where offset ${end} should come next`)
+      const expected = Math.max(end, start)
+      // Below the start, only what it says of producers counts.
+      if (baseOffset > start && baseOffset !== expected) {
+        this.#refuseBelowFloor(
+          expected,
+          `${this.#path(baseOffset)} begins where offset ${expected} comes next`,
+        )
         return { segments, end, beyond: bases.slice(index) }
       }
-      const segment = await this.#examine(baseOffset, bases[index + 1])
+      const next = bases[index + 1]
+      const segment = await this.#examine(baseOffset, next)
       segments.push(segment)
       end = segment.tally.endOffset
-      if (segment.problem !== null) {
+      if (segment.problem !== null && !(next !== undefined && next <= start)) {
         this.#refuseBelowFloor(end, `${this.#path(baseOffset)} at ${segment.tally.bytes}: ${segment.problem}`)
         return { segments, end, beyond: bases.slice(index + 1) }
       }

@@ -56,11 +56,12 @@ export class ProducerSnapshots {
   /** Not durable before `sync`. @throws Faulted */
   write(snapshot: ProducerSnapshot): void {
     const { offset } = snapshot
-    this.#remove(offset)
-    const file = this.#files.open(this.#path(offset), 'create')
-    file.write(encode(snapshot), 0)
     this.#unsynced?.file.close()
-    this.#unsynced = { offset, file }
+    this.#unsynced = { offset, file: this.#files.open(this.#path(offset), 'create') }
+    // One that is there says the same, and may be durable already: never give that up.
+    if (this.#offsets.includes(offset) && this.#read(offset)?.epoch === snapshot.epoch) return
+    this.#remove(offset)
+    this.#unsynced.file.write(encode(snapshot), 0)
     this.#offsets.push(offset)
   }
 

@@ -45,6 +45,8 @@ export interface Recovered {
   readonly isClean: boolean
   /** Segments that were read as a whole, and may not be durable yet. */
   readonly touched: readonly Segment[]
+  /** Base offsets of segments below the start: to be removed when what they say of producers is durable elsewhere. */
+  readonly leftovers: readonly number[]
 }
 
 /** How far the log must reach at least; null when nobody knows. */
@@ -57,7 +59,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const journal = Journal.load(options)
   const bases = names.offsetsIn(found, names.segmentSuffixes.batches)
   const { offset: start, position: startPosition } = journal.marks.base
-  // Left over from a raise of the start that was cut short.
+  // A raise of the start that was cut short leaves segments that lie wholly below it.
   const below = bases.filter((_, index) => (bases[index + 1] ?? Number.POSITIVE_INFINITY) <= start)
   const kept = bases.slice(below.length)
 
@@ -77,7 +79,13 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   if (snapshot !== null) producers.restore(snapshot.entries, snapshot.offset)
 
   const examiner = new Examiner({ ...options, found, marks: journal.marks, floor, clean, producers })
-  const examined = await examiner.run(kept, snapshot?.offset ?? kept[0] ?? start)
+  // They go, but may be the only ones who know of some producers: until a snapshot at the start is durable, all are there.
+  const isKnown = snapshot !== null && snapshot.offset >= start
+  const from = snapshot?.offset ?? bases[0] ?? start
+  const examined = await examiner.run(
+    isKnown ? kept : bases.filter((_, i) => (bases[i + 1] ?? start + 1) > from),
+    from,
+  )
   const end = Math.max(start, examined.end)
   const endPosition = journal.marks.positionOf(end)
   if (floor !== null && endPosition < floor.position) {
@@ -93,13 +101,12 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   if (isClean) {
     journal.assumeDurable()
     for (const one of examined.segments) all.add(one.baseOffset, one)
-    return { ...recovered, segments: all, touched: [] }
+    return { ...recovered, segments: all, touched: [], leftovers: [] }
   }
-  return {
-    ...recovered,
-    segments: all,
-    touched: repair(options, { found, below, end, examined, journal, snapshots, all }),
-  }
+  const touched = repair(options, { found, end, examined, journal, snapshots, all })
+  const first = all.list[0]?.baseOffset ?? Number.POSITIVE_INFINITY
+  const leftovers = bases.filter((base) => base < first && !examined.beyond.includes(base))
+  return { ...recovered, segments: all, touched, leftovers }
 }
 
 /** The second half: nothing stands against it, so the files are brought in line with what was found sound. */
@@ -107,7 +114,6 @@ function repair(
   options: RecoveryOptions,
   state: {
     found: readonly string[]
-    below: readonly number[]
     end: number
     examined: Examined
     journal: Journal
@@ -116,16 +122,13 @@ function repair(
   },
 ): Segment[] {
   const { disk, folder, onEvent } = options
-  const { found, below, end, examined, journal, snapshots, all } = state
+  const { found, end, examined, journal, snapshots, all } = state
   for (const name of found) {
     if (name === names.cleanName || name.endsWith(names.temporarySuffix)) disk.remove(`${folder}/${name}`)
   }
   const touched: Segment[] = []
   for (const one of examined.segments) {
-    if (one.tally.endOffset <= journal.marks.base.offset) {
-      removeSegment(options, one.baseOffset)
-      continue
-    }
+    if (one.tally.endOffset <= journal.marks.base.offset) continue
     const segment = all.add(one.baseOffset, one)
     if (one.isScanned) touched.push(segment)
     if (one.fileBytes === segment.bytes) continue
@@ -141,7 +144,6 @@ function repair(
     })
     segment.file.truncate(segment.bytes)
   }
-  for (const baseOffset of below) removeSegment(options, baseOffset)
   for (const baseOffset of examined.beyond) putAside(options, baseOffset, end)
   for (const segment of all.list.slice(0, -1)) if (touched.includes(segment)) segment.seal()
   if (journal.tornBytes > 0) {
@@ -170,12 +172,6 @@ function repair(
     endOffset: end,
   })
   return touched
-}
-
-function removeSegment({ disk, folder }: RecoveryOptions, baseOffset: number): void {
-  for (const suffix of Object.values(names.segmentSuffixes)) {
-    disk.remove(`${folder}/${names.offsetName(baseOffset, suffix)}`)
-  }
 }
 
 /** A segment behind a gap at or above the barrier: nothing in it was ever acknowledged, yet nobody but a person deletes it. */

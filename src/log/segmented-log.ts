@@ -41,7 +41,7 @@ export async function openLog(options: OpenLogOptions): Promise<face.Log> {
   const settings = { current: options.settings }
   const recovered = await recover({ ...world, folder, files, settings: () => settings.current, onEvent })
   const log = new SegmentedLog({ ...options, onEvent }, settings, recovered)
-  await log.settle()
+  await log.settle(recovered.leftovers)
   return log
 }
 
@@ -117,10 +117,12 @@ class SegmentedLog implements face.Log {
   }
 
   /** After a crash: what was found is in the page cache at least; makes it durable before anybody builds on it. */
-  async settle(): Promise<void> {
+  async settle(leftovers: readonly number[]): Promise<void> {
     if (this.#isClean || this.#endPosition === 0) return
     this.#isFolderDirty = true
+    if (leftovers.length > 0) this.#takeSnapshot(this.#end, [...this.#producers.entries()])
     await this.sync()
+    for (const baseOffset of leftovers) this.#segments.removeFiles(baseOffset)
   }
 
   get start(): number {
@@ -440,6 +442,7 @@ class SegmentedLog implements face.Log {
         } else if (this.#journal.isDirty) {
           await this.#journal.sync()
         }
+        await this.#keepProducers(this.start)
         this.#removeBelow(this.start)
       } catch (error) {
         throw this.#failed(error)
@@ -447,14 +450,20 @@ class SegmentedLog implements face.Log {
     })
   }
 
+  /** What the segments that are to go say of producers must survive them: the active one may be among them. */
+  async #keepProducers(offset: number): Promise<void> {
+    const active = this.#active
+    const next = this.#queue.first
+    if (active !== null && active.endOffset <= offset && next?.newSegment !== null) {
+      this.#seal(active.endOffset, next?.newSegment?.producers ?? [...this.#producers.entries()])
+      if (next === undefined) this.#queue.target(null)
+    }
+    if (this.#snapshots.isDirty)
+      await Promise.all([this.#snapshots.sync(), this.#disk.syncFolder(this.folder)])
+  }
+
   #removeBelow(offset: number): void {
-    // The next run may go on where the active segment ends.
-    const isContinued = this.#queue.first?.newSegment === null
-    for (const segment of this.#segments.takeBelow(offset, isContinued ? this.#active : null)) {
-      if (segment === this.#active) {
-        this.#active = null
-        this.#queue.target(null)
-      }
+    for (const segment of this.#segments.takeBelow(offset, this.#active)) {
       this.#unsynced.delete(segment)
       this.#segments.remove(segment)
     }

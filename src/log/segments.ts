@@ -99,8 +99,13 @@ export class Segments {
   remove(segment: Segment): void {
     segment.isRemoved = true
     segment.close()
-    this.#options.disk.remove(this.path(segment.baseOffset, 'batches'))
-    this.#options.disk.remove(this.path(segment.baseOffset, 'index'))
+    this.removeFiles(segment.baseOffset)
+  }
+
+  /** Removes the files of a segment that is not on the list. @throws Faulted */
+  removeFiles(baseOffset: number): void {
+    this.#options.disk.remove(this.path(baseOffset, 'batches'))
+    this.#options.disk.remove(this.path(baseOffset, 'index'))
   }
 
   close(): void {
