@@ -20,6 +20,26 @@ import { Producer } from './producer.ts'
 import type { ProducerOptions } from './producer-settings.ts'
 import { type ClientOptions, settingsOf } from './settings.ts'
 
+// What an application names besides the Client: this file is all that the package exports of the client.
+export type { Admin, ClusterDescription, LogDir } from './admin.ts'
+export type { ConfigEntry, ConfigResource } from './admin-configs.ts'
+export type { GroupDescription, GroupListing, GroupOffset, OffsetReset } from './admin-groups.ts'
+export type { CreatedTopic, DeletedRecords, NewTopic, RecordsToDelete } from './admin-topics.ts'
+export type { Consumer, ConsumerBatch } from './consumer.ts'
+export type { ConsumerOptions } from './consumer-settings.ts'
+export * from './errors.ts'
+export type { TopicMetadata } from './metadata.ts'
+export type { CommittedOffset, FoundOffset, OffsetToCommit, Position } from './offsets.ts'
+export type { TopicPartition } from './partition.ts'
+export type { ConsumerRecord } from './partition-reader.ts'
+export type { Partitioner } from './partitioner.ts'
+export type { Producer } from './producer.ts'
+export type { Done } from './producer-batch.ts'
+export type { ProducerOptions } from './producer-settings.ts'
+export type { ProducerRecord, RecordPlace } from './record.ts'
+export type { ClientOptions, Logger } from './settings.ts'
+export type { Transport } from './transport.ts'
+
 export class Client {
   readonly #cluster: Cluster
   #admin: Admin | null = null
