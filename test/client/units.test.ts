@@ -1,4 +1,5 @@
 /** Parts of the client that need no broker. */
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { type GroupMemberInfo, range, roundRobin } from '../../client/assignors.ts'
 import { Frames } from '../../client/frames.ts'
@@ -6,6 +7,13 @@ import type { PartitionMetadata } from '../../client/metadata.ts'
 import { murmur2 } from '../../client/murmur2.ts'
 import { nameOf } from '../../client/partition.ts'
 import { partitionOfKey, StickyPartition } from '../../client/partitioner.ts'
+import { settingsOf } from '../../client/settings.ts'
+
+t.test('brokers are told the version of the package', async (t) => {
+  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  const { softwareVersion } = settingsOf({ bootstrap: 'localhost' })
+  t.equal(softwareVersion, (JSON.parse(manifest) as { version: string }).version)
+})
 
 t.test('murmur2 as in Java', async (t) => {
   // org.apache.kafka.common.utils.UtilsTest#testMurmur2
