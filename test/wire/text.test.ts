@@ -156,8 +156,8 @@ t.test(
             expected,
             codec,
           )
-          const [first] = await allBatches(broker, topic, 0)
-          t.equal(first?.codec, codecNames.indexOf(codec), `the broker keeps ${codec}`)
+          const kept = new Set((await allBatches(broker, topic, 0)).map((batch) => codecNames[batch.codec]))
+          t.ok(kept.has(codec), `the broker keeps ${codec}`)
         }
       })
     }
