@@ -112,8 +112,13 @@ export class Leader<Entries> implements Role<Entries> {
     const progress = this.#followers.get(read.to)
     // Since the read began the follower may have had to be probed again, or another leadership of ours has begun.
     if (epoch !== read.epoch || progress?.phase !== 'stream' || progress.next !== read.from) return
-    assert(read.until > read.from && read.until <= extents.end, 'a read gives units that are there')
     progress.isReading = false
+    if (read.from < extents.start) {
+      // Trimmed meanwhile.
+      progress.probe(progress.durable)
+      return
+    }
+    assert(read.until > read.from && read.until <= extents.end, 'a read gives units that are there')
     progress.toldHighWatermark = highWatermark
     this.#state.send(read.to, {
       type: 'append',

@@ -95,7 +95,7 @@ export class Member implements Replica {
       flushIn: (delayMs) => surroundings.flushIn(this, delayMs),
       post: ({ to, message }) => surroundings.post(to, name, message),
       onStartMark: (offset, position) => this.#starts.add({ position, offset, settled: null }),
-      onTruncated: (position) => this.#starts.truncate(position),
+      onTruncated: (position) => this.#starts.truncate(position, leadershipLost()),
       onFault: (error) => this.#fail(error),
     })
     this.#starts.recover(log, startPosition(log))
@@ -166,6 +166,9 @@ export class Member implements Replica {
       throw new Refused('OFFSET_OUT_OF_RANGE', `${offset} is above the high watermark ${this.#highWatermark}`)
     }
     if (offset <= this.log.start) return this.log.start
+    if (offset > this.#starts.retainedFrom) {
+      throw new Refused('POLICY_VIOLATION', `'${this.name}' is needed from ${this.#starts.retainedFrom} on`)
+    }
     let position: number
     try {
       position = this.#loop.propose({ kind: 'logStart', offset })

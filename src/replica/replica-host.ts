@@ -175,8 +175,8 @@ export class ReplicaHost {
         member.isStirred = false
         this.#stir(member)
       }
+      this.#sendAll()
     }
-    this.#sendAll()
   }
 
   #post(to: number, message: PeerMessage): void {

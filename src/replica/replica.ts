@@ -42,7 +42,8 @@ export interface Replica {
   onCommitted(endOffset: number, epoch: number, callback: (refused: Refused | null) => void): void
   /**
    * Decides that the log starts at `offset` (DeleteRecords, retention, images): a mark, committed, then files go.
-   * Resolves with the new start. @throws Refused OFFSET_OUT_OF_RANGE above the high watermark
+   * Resolves with the new start. @throws Refused OFFSET_OUT_OF_RANGE above the high watermark, POLICY_VIOLATION above what
+   * `retainFrom` keeps, NOT_LEADER_OR_FOLLOWER, KAFKA_STORAGE_ERROR, REQUEST_TIMED_OUT (leadership lost: it may yet happen)
    */
   raiseStart(offset: number): Promise<number>
   /**

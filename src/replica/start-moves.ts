@@ -32,7 +32,9 @@ export class StartMoves {
     this.#moves.push(move)
   }
 
-  truncate(position: number): void {
+  /** Everything at and above `position` was cut. */
+  truncate(position: number, refused: Refused): void {
+    for (const move of this.#moves) if (move.position >= position) move.settled?.(refused)
     this.#moves = this.#moves.filter((move) => move.position < position)
   }
 

@@ -1,10 +1,10 @@
 /** The arithmetic of the core against brute force, and what conversations cannot say. */
 import t from 'tap'
+import { SeededRandom } from '../../src/embedded/seeded-random.ts'
 import { type EpochStart, Extents } from '../../src/raft/extents.ts'
 import type { Run } from '../../src/raft/message.ts'
 import { majority, reached, tally } from '../../src/raft/quorum.ts'
 import { Raft } from '../../src/raft/raft.ts'
-import { Seeded } from './random.ts'
 
 const settings = {
   electionTimeoutMs: 1000,
@@ -15,7 +15,7 @@ const settings = {
 }
 
 t.test('majorities', async (t) => {
-  const random = new Seeded(1)
+  const random = new SeededRandom(1)
   for (let round = 0; round < 2000; round++) {
     const count = 1 + random.below(7)
     const voters = Array.from({ length: count }, (_, index) => index + 1)
@@ -36,7 +36,7 @@ t.test('majorities', async (t) => {
 })
 
 t.test('extents say the same as a list with one epoch for each unit', async (t) => {
-  const random = new Seeded(2)
+  const random = new SeededRandom(2)
   for (let round = 0; round < 60; round++) {
     let units: number[] = []
     let start = 0
@@ -84,7 +84,7 @@ t.test('extents say the same as a list with one epoch for each unit', async (t) 
 })
 
 /** The same log with another tail of newer epochs. */
-function changed(units: readonly number[], random: Seeded): number[] {
+function changed(units: readonly number[], random: SeededRandom): number[] {
   const kept = units.slice(0, random.below(units.length + 1))
   const epoch = Math.max(units.at(-1) ?? 0, 1) + random.below(2)
   return [...kept, ...Array.from({ length: random.below(4) }, () => epoch)]
@@ -232,4 +232,27 @@ t.test('R-22: what was trimmed still knows the epoch before it', async (t) => {
   raft.step({ type: 'durable', position: 8, truncations: 0 })
   t.equal(raft.highWatermark, 8)
   t.equal(raft.epoch, 4)
+})
+
+t.test('a read for a follower that comes back after the log was trimmed is of no use', async (t) => {
+  const raft = member({ voters: [1, 2], epochs: [{ epoch: 1, from: 0 }], end: 9, epoch: 1 })
+  const from = { type: 'receive', from: 2, nowMs: 2000 } as const
+  raft.step({ type: 'campaign', nowMs: 2000 })
+  raft.step({ ...from, message: { type: 'voteReply', epoch: 2, preVote: true, granted: true } })
+  raft.step({ type: 'balloted', epoch: 2, nowMs: 2000 })
+  raft.step({ ...from, message: { type: 'voteReply', epoch: 2, preVote: false, granted: true } })
+  // The follower holds five units of nine.
+  raft.step({
+    ...from,
+    message: { type: 'conflict', epoch: 2, from: 9, position: 5, positionEpoch: 1 },
+  })
+  raft.step({ ...from, message: { type: 'appended', epoch: 2, matched: 5, durable: 5 } })
+  t.match(raft.ready().reads, [{ to: 2, from: 5 }])
+  // It catches up another way, all is committed, and the log is trimmed before the read ends.
+  raft.step({ type: 'durable', position: 10, truncations: 0 })
+  raft.step({ ...from, message: { type: 'appended', epoch: 2, matched: 10, durable: 10 } })
+  t.equal(raft.highWatermark, 10)
+  raft.step({ type: 'trimmed', position: 8 })
+  raft.step({ type: 'read', to: 2, from: 5, until: 10, bytes: 100, entries: 'units', epoch: 2 })
+  t.notOk(raft.ready().messages.some(({ message }) => message.type === 'append' && message.from === 5))
 })

@@ -4,11 +4,11 @@
  * everything is repaired and the quorum must commit again.
  */
 import assert from 'node:assert/strict'
+import { SeededRandom } from '../../src/embedded/seeded-random.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { majority } from '../../src/raft/quorum.ts'
 import type { RaftSettings } from '../../src/raft/state.ts'
 import { type Disk, type Entry, endOf, Member } from './member.ts'
-import { Seeded } from './random.ts'
 
 export interface Schedule {
   readonly seed: number
@@ -26,7 +26,7 @@ export interface Outcome {
 type UnderWay = { to: number; from: number; message: Message<readonly Entry[]>; dueMs: number }
 
 export class RandomQuorum {
-  readonly #random: Seeded
+  readonly #random: SeededRandom
   readonly #ids: readonly number[]
   readonly #settings: RaftSettings
   readonly #faults: { loss: number; repeat: number; crash: number; cut: number; slowDisk: number }
@@ -46,7 +46,7 @@ export class RandomQuorum {
   #isCalm = false
 
   constructor(schedule: Schedule) {
-    this.#random = new Seeded(schedule.seed)
+    this.#random = new SeededRandom(schedule.seed)
     this.#ids = Array.from({ length: schedule.voters }, (_, index) => index + 1)
     const random = this.#random
     // Swarm: each run tosses which faults it has at all, and its own limits; tiny appends find what large ones hide (R-09).
@@ -62,10 +62,10 @@ export class RandomQuorum {
       electionTimeoutMs: 150,
       heartbeatMs: 30,
       appendBytesMax: 100,
-      inflightBytesMax: random.pick([1, 10, 1000]) ?? 1,
-      inflightAppendsMax: random.pick([1, 2, 16]) ?? 1,
+      inflightBytesMax: pick(random, [1, 10, 1000]),
+      inflightAppendsMax: pick(random, [1, 2, 16]),
     }
-    this.#appendEntriesMax = random.pick([1, 2, 16]) ?? 1
+    this.#appendEntriesMax = pick(random, [1, 2, 16])
     for (const id of this.#ids) {
       this.#disks.set(id, { entries: [], ballot: { epoch: 0, votedFor: -1 } })
       this.#start(id)
@@ -103,10 +103,10 @@ export class RandomQuorum {
         member.propose(`p${this.#proposals++}`, 1 + random.below(3))
       }
       if (member.raft.role === 'leader' && random.chance(0.002)) {
-        const to = random.pick(this.#ids) ?? id
+        const to = pick(random, this.#ids)
         member.raft.step({ type: 'transfer', to, nowMs: this.#nowMs })
       }
-      if (random.chance(0.01)) member.raft.step({ type: 'peerLost', peer: random.pick(this.#ids) ?? id })
+      if (random.chance(0.01)) member.raft.step({ type: 'peerLost', peer: pick(random, this.#ids) })
       this.#work(id, member)
     }
     if (!this.#isCalm && random.chance(this.#faults.cut)) this.#recut()
@@ -160,7 +160,7 @@ export class RandomQuorum {
     // Hunting: leaders that are cut off a moment after they won find more than chance does.
     const leader = this.#ids.find((id) => this.#members.get(id)?.raft.role === 'leader')
     if (leader !== undefined && random.chance(0.5)) {
-      const friend = random.pick(this.#ids)
+      const friend = pick(random, this.#ids)
       for (const id of this.#ids) {
         if (id !== leader && id !== friend) this.#cut.add(`${leader}->${id}`).add(`${id}->${leader}`)
       }
@@ -191,7 +191,7 @@ export class RandomQuorum {
       id,
       voters: this.#ids,
       settings: this.#settings,
-      random: this.#random.float,
+      random: () => this.#random.float(),
       appendEntriesMax: this.#appendEntriesMax,
     }
     this.#members.set(id, new Member(options, disk, this.#nowMs))
@@ -268,4 +268,8 @@ export class RandomQuorum {
       }
     }
   }
+}
+
+function pick<T>(random: SeededRandom, from: readonly T[]): T {
+  return from[random.below(from.length)] as T
 }

@@ -17,7 +17,10 @@ export class Cluster {
   constructor(size = 3) {
     const send = (from: number, to: number, messages: readonly PeerMessage[]): void => {
       this.frames++
-      for (const { message } of messages) this.sent.set(message.type, (this.sent.get(message.type) ?? 0) + 1)
+      for (const { message } of messages) {
+        const kind = 'preVote' in message && message.preVote ? `pre-${message.type}` : message.type
+        this.sent.set(kind, (this.sent.get(kind) ?? 0) + 1)
+      }
       this.clock.soon(() => {
         if (!this.#cut.has(`${from}->${to}`)) this.#deliver(from, to, messages)
       })

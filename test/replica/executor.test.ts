@@ -179,6 +179,13 @@ t.test('an image is taken under load, too: commands are held for one commit', as
   const { broker, executor, replica } = await serving(new Broker(), { imageEveryChanges: 10 })
   const sync = holdSyncs(broker)
   const replies: Promise<number>[] = []
+  const images = new Set<number>()
+  const checkImage = (): void => {
+    const image = replica.log.images.newest()
+    if (image === null || images.has(image.offset)) return
+    images.add(image.offset)
+    t.equal(image.image.toString(), `[["x",${image.offset}]]`, 'the image is the state at its offset')
+  }
   let isCommitted = true
   for (let round = 0; round < 60; round++) {
     replies.push(executor.execute({ type: 'add', name: 'x', by: 1 }))
@@ -187,6 +194,7 @@ t.test('an image is taken under load, too: commands are held for one commit', as
     replies.push(executor.execute({ type: 'add', name: 'x', by: 1 }))
     await sync()
     isCommitted &&= replica.highWatermark === replica.log.end
+    checkImage()
   }
   while (replica.highWatermark < 120) await sync()
   t.equal(isCommitted, false)
@@ -197,10 +205,8 @@ t.test('an image is taken under load, too: commands are held for one commit', as
   broker.device = () => Promise.resolve()
   await sync()
   t.ok(replica.log.start > 50, `the log starts at ${replica.log.start}`)
-  const image = replica.log.images.newest()
-  t.ok(image !== null)
-  const [, held] = (JSON.parse(image?.image.toString() ?? '[]') as [string, number][])[0] ?? []
-  t.equal(held, image?.offset, 'the image is the state at its offset')
+  checkImage()
+  t.ok(images.size > 5, `${images.size} images`)
 })
 
 t.test('an image that cannot be written costs nothing but room', async (t) => {

@@ -223,9 +223,16 @@ t.test('flush.messages above 1: written counts, a sync follows by count and by t
 
 t.test('flush.messages above 1: an epoch is durable before anything is served in it', async (t) => {
   const broker = new Broker()
+  const held: (() => void)[] = []
+  broker.device = ({ kind }) =>
+    kind === 'sync' ? new Promise((resolve) => held.push(resolve)) : Promise.resolve()
   const replica = await broker.open('t-0', [1], { flushMessages: Infinity })
+  await broker.clock.advance(1000)
   t.equal(replica.isReady, false)
+  broker.device = () => Promise.resolve()
+  for (const resolve of held) resolve()
   await broker.clock.advance(0)
+  t.equal(replica.isReady, true)
   propose(replica, [], 'a')
   await broker.clock.advance(0)
   t.equal(replica.highWatermark, 1)
@@ -307,9 +314,10 @@ t.test(
     await broker.clock.advance(0)
     for (let round = 0; round < 60; round++) propose(replica, [], `value ${round} ${'.'.repeat(60)}`)
     await broker.clock.advance(0)
-    replica.retainFrom(30)
     void replica.raiseStart(50).catch(() => {})
+    replica.retainFrom(30)
     await broker.clock.advance(0)
+    await t.rejects(replica.raiseStart(40), { code: 'POLICY_VIOLATION' })
     t.equal(replica.log.start, 30, 'not beyond what this member needs itself')
     broker.losePower()
     replica = await broker.open()
