@@ -2,8 +2,10 @@
  * The command line, declared: names, flags, defaults, help. Each action loads its own file, so that no command pays for the
  * others; start-up time is a promise.
  */
+
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
+import { Faulted } from '../base/errors.ts'
 import { exitCodes, Failure } from './failure.ts'
 import * as values from './option-values.ts'
 import { say } from './terminal.ts'
@@ -18,6 +20,10 @@ export async function run(words: readonly string[]): Promise<number> {
     if (error instanceof Failure) {
       say(`lograft: ${error.message}`)
       return error.exitCode
+    }
+    if (error instanceof Faulted) {
+      say(`lograft: ${error.message}`)
+      return exitCodes.failed
     }
     say(`lograft: internal error: ${error instanceof Error ? error.stack : String(error)}`)
     return exitCodes.failed

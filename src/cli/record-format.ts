@@ -70,9 +70,14 @@ function partsOf(format: string): Part[] {
 
 /** A record as JSON. Bytes that are no text are in `valueBase64` and `keyBase64` instead. */
 export function recordJson(record: ConsumerRecord): Record<string, unknown> {
+  return { topic: record.topic, partition: record.partition, ...storedRecordJson(record) }
+}
+
+/** The same of a record in a segment, which does not know its topic. */
+export function storedRecordJson(
+  record: Pick<ConsumerRecord, 'offset' | 'timestamp' | 'key' | 'value' | 'headers'>,
+): Record<string, unknown> {
   return {
-    topic: record.topic,
-    partition: record.partition,
     offset: record.offset,
     timestamp: record.timestamp,
     ...text('key', record.key),
