@@ -7,6 +7,9 @@
  */
 import { Malformed, Reader, Writer } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
+import type { Disk } from '../io/world.ts'
+import type { FilePool } from './file-pool.ts'
+import { cleanName } from './names.ts'
 
 const version = 1
 
@@ -27,7 +30,22 @@ export interface CleanSegment {
   readonly lastAppendMs: number
 }
 
-export function encodeClean(state: CleanState): Buffer[] {
+/** Everything else is durable already. @throws Faulted */
+export async function writeClean(
+  { disk, files, folder }: { readonly disk: Disk; readonly files: FilePool; readonly folder: string },
+  state: CleanState,
+): Promise<void> {
+  const file = files.open(`${folder}/${cleanName}`, 'create')
+  try {
+    file.write(encode(state), 0)
+    await file.sync()
+  } finally {
+    file.close()
+  }
+  await disk.syncFolder(folder)
+}
+
+function encode(state: CleanState): Buffer[] {
   const writer = new Writer()
   writer.int8(version)
   writer.int64(state.offset)

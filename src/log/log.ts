@@ -19,6 +19,23 @@
  *
  * Any Faulted of a write or a sync is final: `fault` is set, every later mutation throws it again, nothing is retried
  * (the kernel may have dropped the pages). Reads below the durable end still work.
+ *
+ * A partition's folder:
+ *
+ *     <base offset, 20 digits>.log    batches of a segment, as they came                                  segment.ts
+ *     <base offset>.index             where they lie: offset, position, time. A cache                     segment-index.ts
+ *     <offset>.producers              producer states of all below that offset. A cache                   producer-snapshots.ts
+ *     journal                         marks, cuts, the base: frames, appended                             journal-format.ts
+ *     barrier                         how far all this is known to be durable: two slots                  barrier.ts, slots.ts
+ *     clean                           left by a close, removed by the first change after it               clean-marker.ts
+ *     <offset>-<epoch>.image          state of the machine that lives on this log                         images.ts
+ *
+ * What holds: offsets and positions are dense. Epochs never go back. The journal gives every batch its epoch, and the batch
+ * carries the same. The barrier is never ahead of what is durable. Nothing below the barrier is cut to repair a log: it is
+ * refused, files as they are (recovery.ts).
+ *
+ * Ways in: segmented-log.ts (`openLog`), log-writer.ts (all that changes), log-reader.ts (reads and look-ups), recovery.ts,
+ * dump.ts (a log read from outside, damaged or not).
  */
 import type { Faulted } from '../base/errors.ts'
 
@@ -45,9 +62,16 @@ export interface Log {
   append(batch: Buffer): void
   /** Appends a mark; returns its position. An epoch-start mark opens `epoch`, which must be above `lastEpoch`. */
   appendMark(mark: Mark, epoch: number): number
-  /** Writes what waits. @throws Faulted */
+  /**
+   * Writes what waits. Two things may have to wait longer, and then follow by themselves, or with the next `sync`: all that
+   * comes after a truncation of durable records, and batches behind a mark that starts no epoch, until that mark is durable.
+   * Whoever counts what is written looks at `writtenPosition`. @throws Faulted
+   */
   write(): void
-  /** Makes what is written durable and returns the durable end position. Calls overlap: the caller serialises. */
+  /**
+   * Makes what is written durable (and writes what had to wait) and returns the durable end position, which a truncation
+   * meanwhile may have lowered. Calls that overlap are done one after the other. @throws Faulted
+   */
   sync(): Promise<number>
 
   /** Cuts everything at and above `position`, marks and batches; producer states and indexes follow. */
@@ -120,6 +144,7 @@ export interface PlacedMark {
 }
 
 export interface ReadBatches {
+  /** Runs of whole batches, one run per segment: each buffer holds one batch or many. */
   readonly batches: readonly Buffer[]
   readonly bytes: number
   /** The offset after the last batch; the asked offset when empty. */

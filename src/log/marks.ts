@@ -151,13 +151,13 @@ export class Marks {
    * KIP-320: the largest epoch not above `epoch`, and where it ended.
    * @source org.apache.kafka.storage.internals.epoch.LeaderEpochFileCache#endOffsetFor
    */
-  epochEnd(epoch: number, start: number, end: number): { epoch: number; endOffset: number } {
+  epochEnd(epoch: number, end: number): { epoch: number; endOffset: number } {
     const { lastEpoch } = this
     if (epoch === lastEpoch) return { epoch, endOffset: end }
     if (epoch > lastEpoch || epoch < 0) return { epoch: -1, endOffset: -1 }
     const starts = this.epochStarts()
     const next = starts.findIndex((one) => one.epoch > epoch)
-    const endOffset = Math.max(start, starts[next]?.offset ?? end)
+    const endOffset = Math.max(this.#base.offset, starts[next]?.offset ?? end)
     return { epoch: starts[next - 1]?.epoch ?? epoch, endOffset }
   }
 

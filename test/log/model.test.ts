@@ -93,12 +93,14 @@ class Run {
         return
       case 'syncLater': {
         log.write()
+        const { mount } = this.bench
         const settled = (position: number | null): void => {
-          if (log === this.log && position !== null) model.durable = Math.min(position, model.units.length)
+          if (mount === this.bench.mount && position !== null)
+            model.durable = Math.min(position, model.units.length)
         }
         // Of a process that was killed meanwhile, nobody hears.
         this.#later = log.sync().then(settled, (error: unknown) => {
-          if (log === this.log) throw error
+          if (mount === this.bench.mount) throw error
         })
         return
       }

@@ -1,0 +1,118 @@
+/** Reading a log that is being written: nothing here changes it. */
+import { Refused } from '../base/errors.ts'
+import { type ReadContext, readRun, Stale } from './batch-reader.ts'
+import type { LogSettings, ReadBatches, RecordPlace } from './log.ts'
+import type { Segment } from './segment.ts'
+import type { Segments } from './segments.ts'
+import { findMaxTimestamp, findTime, type LookupOptions } from './time-lookup.ts'
+
+/** What is in the page cache, as a rule: this much behind the end of the log. Read at once, in microseconds. */
+const cachedBytes = 8 * 1024 * 1024
+
+/** What a reader sees of the one that writes. */
+export interface Readable {
+  readonly segments: Segments
+  readonly start: number
+  readonly end: number
+  /** Exclusive offset of what is in the files. */
+  readonly writtenEnd: number
+  /** Truncations so far. */
+  readonly cuts: number
+}
+
+export class LogReader {
+  readonly #log: Readable
+  readonly #settings: () => LogSettings
+
+  constructor(log: Readable, settings: () => LogSettings) {
+    this.#log = log
+    this.#settings = settings
+  }
+
+  async read(
+    offset: number,
+    limits: { boundOffset: number; maxBytes: number; minOne: boolean },
+  ): Promise<ReadBatches> {
+    const log = this.#log
+    const batches: Buffer[] = []
+    let bytes = 0
+    let nextOffset = offset
+    for (;;) {
+      if (nextOffset < log.start || nextOffset > log.end) {
+        throw new Refused('OFFSET_OUT_OF_RANGE', `${offset} is not in [${log.start}, ${log.end}]`)
+      }
+      const boundOffset = Math.min(limits.boundOffset, log.writtenEnd)
+      const segment = log.segments.list[log.segments.indexOf(nextOffset)]
+      if (nextOffset >= boundOffset || segment === undefined) break
+      if (bytes > 0 && bytes >= limits.maxBytes) break
+      const maxBytes = Math.max(0, limits.maxBytes - bytes)
+      try {
+        const left = { boundOffset, maxBytes, minOne: limits.minOne && bytes === 0 }
+        const run = await readRun(segment, nextOffset, left, this.#context())
+        if (run === null) break
+        batches.push(run.bytes)
+        bytes += run.bytes.length
+        nextOffset = run.nextOffset
+      } catch (error) {
+        if (!(error instanceof Stale) && !segment.isRemoved) throw error
+        batches.length = 0
+        bytes = 0
+        nextOffset = offset
+      }
+    }
+    return { batches, bytes, nextOffset }
+  }
+
+  bytesBetween(offset: number, boundOffset: number): number {
+    const { segments, writtenEnd } = this.#log
+    const to = Math.min(boundOffset, writtenEnd)
+    let bytes = 0
+    for (let i = Math.max(0, segments.indexOf(offset)); i < segments.list.length; i++) {
+      const segment = segments.list[i] as Segment
+      if (segment.baseOffset >= to) break
+      const end = to >= segment.endOffset ? segment.bytes : segment.floorOfOffset(to).position
+      const start = offset <= segment.baseOffset ? 0 : segment.floorOfOffset(offset).position
+      bytes += Math.max(0, end - start)
+    }
+    return bytes
+  }
+
+  offsetForTime(timestamp: number, boundOffset: number): Promise<RecordPlace | null> {
+    return this.#lookUp(boundOffset, (options) => findTime(this.#log.segments.list, timestamp, options))
+  }
+
+  offsetOfMaxTimestamp(boundOffset: number): Promise<RecordPlace | null> {
+    return this.#lookUp(boundOffset, (options) => findMaxTimestamp(this.#log.segments.list, options))
+  }
+
+  async #lookUp<Found>(
+    boundOffset: number,
+    find: (options: LookupOptions) => Promise<Found>,
+  ): Promise<Found> {
+    for (;;) {
+      const { start } = this.#log
+      try {
+        return await find({
+          context: this.#context(),
+          start,
+          boundOffset: Math.min(boundOffset, this.#log.writtenEnd),
+          expandedBytesMax: this.#settings().expandedBytesMax,
+        })
+      } catch (error) {
+        // A segment may have gone meanwhile, with what was below the start.
+        if (!(error instanceof Stale) && start === this.#log.start) throw error
+      }
+    }
+  }
+
+  #context(): ReadContext {
+    const log = this.#log
+    const { cuts } = log
+    return {
+      isCached: (segment, position) =>
+        segment === log.segments.last && segment.bytes - position <= cachedBytes,
+      isStale: () => log.cuts !== cuts,
+      indexIntervalBytes: this.#settings().indexIntervalBytes,
+    }
+  }
+}

@@ -1,0 +1,400 @@
+/**
+ * All that changes a log: appends, writes, truncations, rolling, raising the start, closing.
+ *
+ * In memory everything happens at once and in order. Two things make files wait:
+ *
+ * - A truncation of durable bytes touches no file before the barrier has been lowered, durably; else a loss of power in
+ *   between would leave bytes that look like damage. Meanwhile nothing is written.
+ * - A batch behind a mark that starts no epoch waits until that mark is durable (see Journal#isHolding).
+ */
+import { assert } from '../base/assert.ts'
+import type { Faulted } from '../base/errors.ts'
+import type { Clock, Disk } from '../io/world.ts'
+import * as batch from '../records/batch.ts'
+import { AppendQueue } from './append-queue.ts'
+import type { Barrier } from './barrier.ts'
+import { writeClean } from './clean-marker.ts'
+import { Durability } from './durability.ts'
+import type { OnLogEvent } from './events.ts'
+import type { FilePool } from './file-pool.ts'
+import { Gate } from './gate.ts'
+import type { Journal } from './journal.ts'
+import type { LogSettings, Mark } from './log.ts'
+import type { Marks } from './marks.ts'
+import { cleanName } from './names.ts'
+import { readProducers } from './producer-replay.ts'
+import type { ProducerSnapshots } from './producer-snapshots.ts'
+import type { ProducerEntry, Producers } from './producers.ts'
+import type { Recovered } from './recovery.ts'
+import type { Segment } from './segment.ts'
+import type { Segments } from './segments.ts'
+
+export interface LogWriterOptions {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly files: FilePool
+  readonly folder: string
+  readonly settings: () => LogSettings
+  readonly onEvent: OnLogEvent
+}
+
+export class LogWriter {
+  readonly segments: Segments
+  readonly producers: Producers
+  readonly #options: LogWriterOptions
+  readonly #gate: Gate
+  readonly #journal: Journal
+  readonly #snapshots: ProducerSnapshots
+  readonly #barrier: Barrier
+  readonly #durability: Durability
+  readonly #queue = new AppendQueue()
+  /** The segment that is written to; null: the next batch begins one. */
+  #active: Segment | null
+  #end: number
+  #endPosition: number
+  #writtenEnd: number
+  #writtenPosition: number
+  /** The marker of the last clean close is still there: nothing has changed since. */
+  #isClean: boolean
+  #cuts = 0
+  /** What truncations have to do to files as soon as the barrier is lowered. */
+  readonly #deferred: (() => void)[] = []
+  /** `write` could not write all: something must be durable first. */
+  #owes = false
+
+  constructor(options: LogWriterOptions, recovered: Recovered) {
+    this.#options = options
+    const { folder, onEvent } = options
+    this.#gate = new Gate(({ message }) =>
+      onEvent({
+        level: 'error',
+        event: 'log.faulted',
+        message: `${folder}: ${message}; nothing is written to this log any more`,
+        folder,
+      }),
+    )
+    this.#journal = recovered.journal
+    this.segments = recovered.segments
+    this.producers = recovered.producers
+    this.#snapshots = recovered.snapshots
+    this.#barrier = recovered.barrier
+    this.#isClean = recovered.isClean
+    this.#active = this.segments.last ?? null
+    this.#queue.target(this.#active)
+    this.#end = this.#active?.endOffset ?? this.start
+    this.#endPosition = this.marks.positionOf(this.#end)
+    this.#writtenEnd = this.#end
+    this.#writtenPosition = this.#endPosition
+    this.#durability = new Durability({ ...options, ...recovered }, this.#isClean ? this.#endPosition : 0)
+    for (const segment of recovered.touched) this.#durability.noteSegment(segment, segment !== this.#active)
+  }
+
+  /** After a crash: what was found is in the page cache at least; makes it durable before anybody builds on it. */
+  async settle(leftovers: readonly number[]): Promise<void> {
+    if (this.#isClean || this.#endPosition === 0) return
+    this.#durability.noteFolder()
+    if (leftovers.length > 0) this.#takeSnapshot(this.#end, [...this.producers.entries()])
+    await this.sync()
+    for (const baseOffset of leftovers) this.segments.removeFiles(baseOffset)
+  }
+
+  get marks(): Marks {
+    return this.#journal.marks
+  }
+
+  get start(): number {
+    return this.marks.base.offset
+  }
+
+  get end(): number {
+    return this.#end
+  }
+
+  get endPosition(): number {
+    return this.#endPosition
+  }
+
+  /** Exclusive offset of what can be read. */
+  get writtenEnd(): number {
+    return this.#writtenEnd
+  }
+
+  get writtenPosition(): number {
+    return this.#writtenPosition
+  }
+
+  get durablePosition(): number {
+    return this.#durability.position
+  }
+
+  get fault(): Faulted | null {
+    return this.#gate.fault
+  }
+
+  /** Truncations so far: reads that span one start over. */
+  get cuts(): number {
+    return this.#cuts
+  }
+
+  append(bytes: Buffer): void {
+    this.#gate.check()
+    assert(bytes.length === batch.batchSize(bytes, 0), 'one whole batch is appended')
+    assert(batch.baseOffset(bytes, 0) === this.#end, 'a batch begins at the end of the log')
+    assert(
+      batch.leaderEpoch(bytes, 0) === this.marks.lastEpoch,
+      'a batch has the epoch that the last mark opened',
+    )
+    const count = batch.lastOffsetDelta(bytes, 0) + 1
+    assert(count > 0, 'a batch has a record')
+    const { settings, clock } = this.#options
+    this.#queue.push(bytes, settings(), clock.now(), () => [...this.producers.entries()])
+    this.producers.append(bytes, 0)
+    this.#end += count
+    this.#endPosition += count
+  }
+
+  appendMark(mark: Mark, epoch: number): number {
+    this.#gate.check()
+    const position = this.#endPosition
+    this.#journal.append({ mark, position, offset: this.#end, epoch })
+    if (mark.kind !== 'epochStart') this.#queue.noteMark()
+    this.#endPosition++
+    return position
+  }
+
+  write(): void {
+    this.#gate.check()
+    if (this.#deferred.length === 0) this.#gate.now(() => this.#writeWaiting())
+    else this.#owes = true
+    if (this.#owes) this.#gate.inBackground(() => this.#payOff())
+  }
+
+  /** Writes all that waits, except for batches behind a mark that must be durable first. */
+  #writeWaiting(): void {
+    this.#owes = false
+    if (this.#writtenPosition === this.#endPosition && !this.#journal.hasWaiting) return
+    this.#becomeUnclean()
+    this.#journal.write()
+    const nowMs = this.#options.clock.now()
+    for (const run of this.#queue.take(this.#journal.isHolding)) {
+      if (run.newSegment !== null) this.#roll(run.baseOffset, run.newSegment.producers)
+      const segment = this.#active
+      assert(segment !== null && segment.endOffset === run.baseOffset, 'a run continues its segment')
+      segment.append(run.batches, nowMs)
+      this.#durability.noteSegment(segment, false)
+    }
+    const held = this.#queue.first
+    this.#owes = held !== undefined
+    this.#writtenEnd = held?.baseOffset ?? this.#end
+    this.#writtenPosition = held === undefined ? this.#endPosition : this.marks.positionOf(held.baseOffset)
+  }
+
+  /** Makes durable what batches have to wait for, and writes these. */
+  async #payOff(): Promise<void> {
+    this.#gate.check()
+    while (this.#owes) {
+      await this.#settleCuts()
+      if (this.#journal.isHolding) await this.#gate.wait(() => this.#journal.sync())
+      if (this.#deferred.length === 0) this.#gate.now(() => this.#writeWaiting())
+    }
+  }
+
+  #roll(baseOffset: number, producers: readonly ProducerEntry[]): void {
+    this.#seal(baseOffset, producers)
+    this.#active = this.segments.add(baseOffset, null)
+    this.#durability.noteFolder()
+  }
+
+  /** Ends the active segment at `offset`, with the states of producers below it. */
+  #seal(offset: number, producers: readonly ProducerEntry[]): void {
+    if (this.#active === null) return
+    this.#active.seal()
+    this.#durability.noteSegment(this.#active, true)
+    this.#active = null
+    this.#takeSnapshot(offset, producers)
+  }
+
+  #takeSnapshot(offset: number, producers: readonly ProducerEntry[]): void {
+    this.#snapshots.write({ offset, epoch: this.marks.epochAt(offset - 1), entries: producers })
+    this.#durability.noteFolder()
+  }
+
+  maybeRoll(): boolean {
+    const active = this.#active
+    const isBusy = !this.#queue.isEmpty || this.#deferred.length > 0
+    if (this.fault !== null || active === null || isBusy) return false
+    if (this.#options.clock.now() - active.firstAppendMs <= this.#options.settings().segmentMs) return false
+    this.#gate.now(() => {
+      this.#becomeUnclean()
+      this.#seal(this.#end, [...this.producers.entries()])
+      this.#queue.target(null)
+    })
+    return true
+  }
+
+  sync(): Promise<number> {
+    return this.#gate.inTurn(() => this.#syncOnce())
+  }
+
+  async #syncOnce(): Promise<number> {
+    this.#gate.check()
+    await this.#settleCuts()
+    await this.#payOff()
+    const written = { position: this.#writtenPosition, offset: this.#writtenEnd }
+    return await this.#gate.wait(() => this.#durability.sync(written))
+  }
+
+  truncate(position: number): void {
+    this.#gate.check()
+    const { marks } = this
+    assert(position >= marks.base.position && position <= this.#endPosition, 'a truncation lies in the log')
+    if (position === this.#endPosition) return
+    const offset = marks.offsetAt(position)
+    this.#cuts++
+    this.#journal.cut(position)
+    this.#queue.cut(offset)
+    this.#end = offset
+    this.#endPosition = position
+    this.#writtenPosition = Math.min(this.#writtenPosition, position)
+    this.#durability.lower({ position, offset })
+    this.#gate.now(() => {
+      const fileWork = this.#cutSegments(offset)
+      if (!this.producers.rollBack(offset)) {
+        readProducers(
+          {
+            producers: this.producers,
+            segments: this.segments,
+            snapshots: this.#snapshots,
+            marks,
+            waiting: this.#queue.batches(),
+          },
+          offset,
+        )
+      }
+      if (this.#durability.isBelowBarrier(position) || this.#deferred.length > 0) {
+        this.#deferred.push(fileWork)
+        this.#gate.inBackground(() => this.#settleCuts())
+      } else {
+        fileWork()
+      }
+    })
+  }
+
+  /** Brings the segments in line with a truncation, in memory; returns what is to be done to their files. */
+  #cutSegments(offset: number): () => void {
+    if (offset >= this.#writtenEnd) return () => {}
+    this.#writtenEnd = offset
+    this.#becomeUnclean()
+    const removed = this.segments.takeFrom(offset)
+    const active = this.segments.last ?? null
+    const isCut = active !== null && active.endOffset > offset
+    if (isCut) {
+      const place = active.locate(offset)
+      assert(place.offset === offset, 'a truncation falls between batches')
+      active.cut(place)
+    }
+    this.#active = active
+    this.#queue.target(active)
+    return () => {
+      for (const segment of removed) {
+        this.#durability.forget(segment)
+        this.segments.remove(segment)
+      }
+      if (isCut) {
+        active.file.truncate(active.bytes)
+        this.#durability.noteSegment(active, false)
+      }
+      this.#snapshots.removeAbove(offset)
+      this.#durability.noteFolder()
+    }
+  }
+
+  async #settleCuts(): Promise<void> {
+    while (this.#deferred.length > 0) {
+      const count = this.#deferred.length
+      await this.#gate.wait(() => this.#durability.lowerBarrier())
+      if (this.#deferred.length !== count) continue // cut further meanwhile
+      this.#gate.now(() => {
+        for (const fileWork of this.#deferred.splice(0)) fileWork()
+      })
+    }
+  }
+
+  async raiseStart(offset: number): Promise<void> {
+    this.#gate.check()
+    if (offset <= this.start) return
+    assert(offset <= this.#end, 'the log starts in the log')
+    this.#journal.raise(offset)
+    await this.#gate.inTurn(async () => {
+      this.#gate.check()
+      await this.#settleCuts()
+      await this.#gate.wait(async () => {
+        this.#writeWaiting()
+        if (this.#journal.isWorthRewriting) {
+          await this.#journal.rewrite()
+          await this.#durability.syncFolder()
+        } else if (this.#journal.isDirty) {
+          await this.#journal.sync()
+        }
+        await this.#keepProducers(this.start)
+        this.#removeBelow(this.start)
+      })
+    })
+  }
+
+  /** What the segments that are to go say of producers must survive them: the active one may be among them. */
+  async #keepProducers(offset: number): Promise<void> {
+    const active = this.#active
+    const next = this.#queue.first
+    if (active !== null && active.endOffset <= offset && next?.newSegment !== null) {
+      this.#seal(active.endOffset, next?.newSegment?.producers ?? [...this.producers.entries()])
+      if (next === undefined) this.#queue.target(null)
+    }
+    if (this.#snapshots.isDirty) await Promise.all([this.#snapshots.sync(), this.#durability.syncFolder()])
+  }
+
+  #removeBelow(offset: number): void {
+    for (const segment of this.segments.takeBelow(offset, this.#active)) {
+      this.#durability.forget(segment)
+      this.segments.remove(segment)
+    }
+    this.#snapshots.removeBelow(offset)
+  }
+
+  /** Leaves files and a marker that make the next opening quick, if there is no fault; closes what is open in any case. */
+  async close(): Promise<void> {
+    try {
+      await this.#gate.inTurn(async () => {
+        if (this.fault === null) await this.#leaveClean()
+      })
+    } finally {
+      this.#journal.close()
+      this.segments.close()
+      this.#barrier.close()
+    }
+  }
+
+  async #leaveClean(): Promise<void> {
+    this.#owes = true
+    await this.#payOff()
+    if (this.#isClean) return // nothing has happened since the last close
+    this.#gate.now(() => this.#seal(this.#end, [...this.producers.entries()]))
+    await this.#syncOnce()
+    await this.#gate.wait(() =>
+      writeClean(this.#options, {
+        offset: this.#end,
+        position: this.#endPosition,
+        journalBytes: this.#journal.bytes,
+        segments: this.segments.list,
+      }),
+    )
+  }
+
+  /** The first change since a clean close: from here on a crash needs checking. */
+  #becomeUnclean(): void {
+    if (!this.#isClean) return
+    this.#isClean = false
+    this.#durability.noteFolder()
+    this.#options.disk.remove(`${this.#options.folder}/${cleanName}`)
+  }
+}
