@@ -1,11 +1,13 @@
 /**
- * kill -9 while idempotent producers write with acks=all: what was acknowledged is there after the restart, once and in order.
+ * kill -9 while idempotent producers write with acks=all and a group reads: what was acknowledged is there after the restart, once
+ * and in order; what was committed is committed; the group goes on where it was.
  * LOGRAFT_TEST_KILLS: how many times (20).
  */
 import t, { type Test } from 'tap'
 import { allBatches } from './batches.ts'
 import { type Broker, startBroker } from './broker.ts'
 import { missing, Peer } from './clients.ts'
+import { Member } from './observed-member.ts'
 import { In } from './raw.ts'
 import { kafkajs } from './readers.ts'
 
@@ -126,7 +128,26 @@ async function check(t: Test, broker: Broker, topic: string, sent: Map<string, n
   }
 }
 
-t.test(`${KILLS} kills of the broker under idempotent producers`, async (t) => {
+/** No commit that was acknowledged is gone. */
+async function commitsHold(
+  t: Test,
+  broker: Broker,
+  topic: string,
+  groupId: string,
+  committed: Map<number, number>,
+): Promise<void> {
+  const admin = kafkajs(broker.bootstrap).admin()
+  await admin.connect()
+  const [fetched] = await admin.fetchOffsets({ groupId, topics: [topic] })
+  await admin.disconnect()
+  for (const { partition, offset } of fetched?.partitions ?? []) {
+    const before = committed.get(partition) ?? -1
+    if (Number(offset) < before)
+      t.fail(`partition ${partition}: ${before} was committed, after the kill it is ${offset}`)
+  }
+}
+
+t.test(`${KILLS} kills of the broker under idempotent producers and a reading group`, async (t) => {
   const broker = await startBroker(t)
   const topic = 'killed'
   const admin = kafkajs(broker.bootstrap).admin()
@@ -134,10 +155,22 @@ t.test(`${KILLS} kills of the broker under idempotent producers`, async (t) => {
   await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }] })
   await admin.disconnect()
 
-  const producers = [await withKafkajs(t, broker.bootstrap, topic)]
   const absent = missing('confluent_kafka')
+  const group = 'reading'
+  const args = {
+    library: 'confluent_kafka',
+    bootstrap: broker.bootstrap,
+    topic,
+    group,
+    strategy: 'range',
+  } as const
+  const member = absent === false ? new Member(args) : undefined
+  t.teardown(() => member?.peer.end('SIGKILL'))
+  await member?.until('the reader has all partitions', () => member.owned.length === PARTITIONS)
+
+  const producers = [await withKafkajs(t, broker.bootstrap, topic)]
   if (absent === false) producers.push(librdkafka(t, broker.bootstrap, topic))
-  else t.comment(`librdkafka takes no part: ${absent}`)
+  else t.comment(`librdkafka takes no part, neither writing nor reading: ${absent}`)
 
   const progress = async (): Promise<void> => {
     const goals = producers.map((producer) => producer.acked() + BETWEEN_KILLS)
@@ -154,10 +187,12 @@ t.test(`${KILLS} kills of the broker under idempotent producers`, async (t) => {
   const startsMs: number[] = []
   for (let kill = 0; kill < KILLS; kill++) {
     await progress()
+    const committed = new Map(member?.look().committed)
     await broker.kill()
     const from = performance.now()
     await broker.start()
     startsMs.push(Math.round(performance.now() - from))
+    if (member !== undefined) await commitsHold(t, broker, topic, group, committed)
   }
   await progress()
   t.comment(`starts after the kills took ${Math.min(...startsMs)} to ${Math.max(...startsMs)} ms`)
@@ -165,6 +200,11 @@ t.test(`${KILLS} kills of the broker under idempotent producers`, async (t) => {
   for (const producer of producers) sent.set(producer.name, await producer.finish())
   t.comment(`sent: ${[...sent].map(([name, count]) => `${name} ${count}`).join(', ')}`)
   await check(t, broker, topic, sent)
+  if (member !== undefined) {
+    const total = [...sent.values()].reduce((sum, count) => sum + count, 0)
+    await member.until('the reader has seen every record', () => member.values.size === total)
+    t.same(member.disorders, [], 'the reader: in order, nothing skipped')
+  }
 
   await broker.stop()
   await broker.start()
