@@ -44,7 +44,7 @@ export class SimFolder {
   }
 
   settle(count: number): void {
-    for (const change of this.#pending.splice(0, count)) makeDurable(change)
+    for (const change of this.#pending.splice(0, count)) SimFolder.makeDurable(change)
   }
 
   settleAll(): void {
@@ -56,7 +56,7 @@ export class SimFolder {
   }
 
   losePower(random: SeededRandom): void {
-    for (const change of this.#pending) if (random.chance(0.5)) makeDurable(change)
+    for (const change of this.#pending) if (random.chance(0.5)) SimFolder.makeDurable(change)
     this.#pending = []
     this.#entries.clear()
     for (const [name, node] of this.#durable) {
@@ -88,8 +88,6 @@ export class SimFolder {
     }
   }
 }
-
-const { makeDurable } = SimFolder
 
 /** The names of a path, from the root. */
 export function partsOf(path: string): string[] {

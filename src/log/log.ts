@@ -22,13 +22,13 @@
  *
  * A partition's folder:
  *
- *     <base offset, 20 digits>.log    batches of a segment, as they came                                  segment.ts
- *     <base offset>.index             where they lie: offset, position, time. A cache                     segment-index.ts
- *     <offset>.producers              producer states of all below that offset. A cache                   producer-snapshots.ts
- *     journal                         marks, cuts, the base: frames, appended                             journal-format.ts
- *     barrier                         how far all this is known to be durable: two slots                  barrier.ts, slots.ts
- *     clean                           left by a close, removed by the first change after it               clean-marker.ts
- *     <offset>-<epoch>.image          state of the machine that lives on this log                         images.ts
+ *     <base offset, 20 digits>.log    batches of a segment, as they came            segment.ts
+ *     <base offset>.index             where they lie, by offset and time. A cache   segment-index.ts
+ *     <offset>.producers              producer states of all below. A cache         producer-snapshots.ts
+ *     journal                         marks, cuts, the base: frames, appended       journal-format.ts
+ *     barrier                         how far all this is known to be durable       barrier.ts, slots.ts
+ *     clean                           left by a close, gone with the next change    clean-marker.ts
+ *     <offset>-<epoch>.image          state of the machine that lives on this log   images.ts
  *
  * What holds: offsets and positions are dense. Epochs never go back. The journal gives every batch its epoch, and the batch
  * carries the same. The barrier is never ahead of what is durable. Nothing below the barrier is cut to repair a log: it is
