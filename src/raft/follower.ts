@@ -147,6 +147,7 @@ export class Follower<Entries> implements Role<Entries> {
       from: message.from,
       position,
       positionEpoch: extents.epochBefore(position),
+      attempt: message.attempt,
     })
   }
 

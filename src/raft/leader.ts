@@ -128,6 +128,7 @@ export class Leader<Entries> implements Role<Entries> {
       runs: extents.runs(read.from, read.until),
       entries: read.entries,
       highWatermark,
+      attempt: progress.attempt,
     })
     progress.sent(read.until, read.bytes)
   }
@@ -169,11 +170,10 @@ export class Leader<Entries> implements Role<Entries> {
   }
 
   #conflict(from: number, progress: Progress, said: Conflict, nowMs: number): void {
-    // Only the answer to what was sent last counts: a follower that missed one append complains about all that followed.
+    // One complaint ends an attempt: a follower that missed one append complains about all that followed.
+    if (said.attempt !== progress.attempt || progress.phase === 'behind') return
     // One below what it called durable has lost its disk; nothing here may help it to forget.
-    const isStale =
-      said.from <= progress.durable || (progress.phase === 'probe' && said.from !== progress.next)
-    if (isStale || progress.phase === 'behind') return
+    if (said.from <= progress.durable) return
     const { extents } = this.#state
     const next = extents.lastAtMost(said.positionEpoch, Math.min(said.position, said.from))
     assert(next < said.from, 'a conflict leads downwards')
@@ -207,6 +207,7 @@ export class Leader<Entries> implements Role<Entries> {
       runs: [],
       entries: null,
       highWatermark,
+      attempt: progress.attempt,
     })
   }
 

@@ -24,6 +24,7 @@ export class Progress {
   /** When the probe that is under way left; -Infinity for none. */
   probeSentMs = -Infinity
   #matched = 0
+  #attempt = 0
   /** The driver is reading for it. */
   isReading = false
   toldHighWatermark = -1
@@ -43,8 +44,9 @@ export class Progress {
   get next(): number {
     return this.#next
   }
-  get inflightAppends(): number {
-    return this.#ends.length
+  /** How often this follower was probed anew: what answers an earlier attempt says nothing about this one. */
+  get attempt(): number {
+    return this.#attempt
   }
 
   hasRoom(settings: RaftSettings): boolean {
@@ -82,6 +84,7 @@ export class Progress {
   /** Looks again for where the logs agree, from `next` downwards. What was under way is forgotten. */
   probe(next: number): void {
     this.#phase = 'probe'
+    this.#attempt++
     this.#next = Math.max(next, this.#durable)
     this.#ends.length = 0
     this.#sizes.length = 0

@@ -212,6 +212,7 @@ t.test('R-19: what is committed is not even looked at by a later append', async 
     fromEpoch: 0,
     entries: 'E r',
     highWatermark: 2,
+    attempt: 0,
   } as const
   const from = { type: 'receive', from: 2, nowMs: 0 } as const
   raft.step({ ...from, message: { ...append, runs: [{ epoch: 1, until: 2 }] } })
@@ -244,7 +245,7 @@ t.test('a read for a follower that comes back after the log was trimmed is of no
   // The follower holds five units of nine.
   raft.step({
     ...from,
-    message: { type: 'conflict', epoch: 2, from: 9, position: 5, positionEpoch: 1 },
+    message: { type: 'conflict', epoch: 2, from: 9, position: 5, positionEpoch: 1, attempt: 0 },
   })
   raft.step({ ...from, message: { type: 'appended', epoch: 2, matched: 5, durable: 5 } })
   t.match(raft.ready().reads, [{ to: 2, from: 5 }])

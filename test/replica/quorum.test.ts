@@ -199,6 +199,7 @@ t.test('what arrives damaged is dropped, said, and sent again', async (t) => {
     runs: [{ epoch, until: log.endPosition + 1 }],
     entries: { marks: [], batches: [bytes] },
     highWatermark: 0,
+    attempt: 0,
   })
   const events = cluster.brokers.flatMap((broker) => broker.events)
   t.equal(events.filter(({ event }) => event === 'replica.append.damaged').length, 1)
