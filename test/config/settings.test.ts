@@ -126,7 +126,7 @@ t.test('the environment', async (t) => {
     LOGRAFT_X: '1',
   }
   t.strictSame([...fromEnvironment(environment, Object.keys(table))].sort(), [
-    ['lograft.tick.ms', '20'],
     ['log.segment.bytes', '4096'],
+    ['lograft.tick.ms', '20'],
   ])
 })

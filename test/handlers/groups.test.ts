@@ -342,7 +342,7 @@ t.test('DescribeGroups, ListGroups and DeleteGroups in every version', async (t)
             memberAssignment: Buffer.from('mine'),
           },
         ],
-        authorizedOperations: version >= 3 ? 328 : -2147483648,
+        authorizedOperations: version >= 3 ? 3400 : -2147483648,
       },
       { errorCode: 0, groupId: 'none', groupState: 'Dead', members: [] },
     ])
