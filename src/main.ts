@@ -10,7 +10,7 @@ import { nodeWorld } from './io/node-world.ts'
 import type { World } from './io/world.ts'
 import { Server } from './server/server.ts'
 
-export { DataFolderRefused } from './broker/data-folder.ts'
+export { DataFolderRefused } from './broker/data-folder-refused.ts'
 
 export interface StartOptions {
   readonly nodeId: number
@@ -71,14 +71,23 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
       bootstrap: `${reachable(host)}:${server.port}`,
       peer: null,
       http: null,
-      stop: async () => {
-        await server.close(settings.get('controlled.shutdown.timeout.ms'))
+      stop: once(async () => {
+        const graceMs = settings.get('controlled.shutdown.timeout.ms')
+        await Promise.all([server.close(graceMs), broker.releaseWaiting()])
         await broker.close()
-      },
+      }),
     }
   } catch (error) {
     await broker.close()
     throw error
+  }
+}
+
+function once(act: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | null = null
+  return () => {
+    done ??= act()
+    return done
   }
 }
 

@@ -2,6 +2,7 @@
  * What one node holds: its image of the cluster, its partitions, the coordinators that lead here. Handlers see the broker
  * through this face.
  */
+import type { Faulted } from '../base/errors.ts'
 import type { Settings } from '../config/settings.ts'
 import type { World } from '../io/world.ts'
 import type { ClusterState } from '../machines/cluster/state.ts'
@@ -29,6 +30,8 @@ export interface Broker {
   readonly producerIds: ProducerIds
   /** The partition when this broker hosts it, else undefined (unknown, deleted, or elsewhere). */
   partition(topicId: string, index: number): Partition | undefined
+  /** Why a partition that should be here serves nobody: its disk failed, or its log is damaged. */
+  fault(topicId: string, index: number): Faulted | undefined
   /** The address that clients are told for a broker. */
   endpoint(nodeId: number): { host: string; port: number } | undefined
   /** A structured event with a stable name, for the log and the metrics. */

@@ -8,7 +8,10 @@ type Asked<T extends ClusterCommand['type']> = Extract<ClusterCommand, { type: T
 type Without<C, K extends string> = C extends unknown ? Omit<C, K> : never
 
 export interface Controller {
-  /** @throws Refused TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG, ... */
+  /**
+   * @throws Refused TOPIC_ALREADY_EXISTS (it serves then), INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG, ...;
+   *   KAFKA_STORAGE_ERROR: the topic exists now, and some of its partitions could not be opened here
+   */
   createTopic(
     topic: Without<Asked<'createTopic'>, 'type' | 'freshId' | 'partitionsMax'>,
   ): Promise<ClusterReplies['createTopic']>
@@ -18,6 +21,11 @@ export interface Controller {
   ): Promise<ClusterReplies['createPartitions']>
   alterTopicConfigs(change: Without<Asked<'alterTopicConfigs'>, 'type'>): Promise<void>
   alterBrokerConfigs(change: Without<Asked<'alterBrokerConfigs'>, 'type'>): Promise<void>
+  /**
+   * What the image says of a topic, by name, and is not in force here yet: its partitions are being opened or removed. Resolves
+   * when that is done, however it ends; undefined when nothing is under way.
+   */
+  underWay(topic: string): Promise<void> | undefined
   /** A block of producer ids for this broker alone. */
   allocateProducerIds(): Promise<ClusterReplies['allocateProducerIds']>
 }

@@ -13,8 +13,9 @@ export type GroupExecutor = Executor<GroupsState, GroupCommand, GroupChange, Gro
 
 export interface CoordinatorsOptions {
   /**
-   * By partition of the groups' topic, and as long as it has partitions: undefined where another node leads. Empty while there is
-   * no such topic, or while it is being opened. Read at every call, so whoever opens the partitions fills it in.
+   * By partition of the groups' topic, and as long as it has partitions: undefined where another node leads, or the partition is
+   * offline. Empty while there is no such topic, or while it is being opened. Read at every call, so whoever opens the partitions
+   * fills it in.
    */
   readonly executors: readonly (GroupExecutor | undefined)[]
   /** Makes the groups' topic when there is none; resolves when it serves. */
@@ -33,15 +34,19 @@ export class Coordinators {
     await this.#options.ensure()
   }
 
-  /** @throws Refused COORDINATOR_NOT_AVAILABLE while there is no groups' topic, NOT_COORDINATOR when it is another node */
+  /** @throws Refused COORDINATOR_NOT_AVAILABLE while there is no groups' topic, NOT_COORDINATOR when it is not this node */
   forGroup(groupId: string): GroupExecutor {
     const { executors } = this.#options
     if (executors.length === 0) {
       throw new Refused('COORDINATOR_NOT_AVAILABLE', 'the topic of the groups is not there yet')
     }
-    const executor = executors[groupPartition(groupId, executors.length)]
+    const index = groupPartition(groupId, executors.length)
+    const executor = executors[index]
     if (executor === undefined) {
-      throw new Refused('NOT_COORDINATOR', `group '${groupId}' is coordinated by another node`)
+      throw new Refused(
+        'NOT_COORDINATOR',
+        `group '${groupId}' belongs to partition ${index} of the groups' topic, which is offline here or led by another node`,
+      )
     }
     return executor
   }
@@ -51,9 +56,14 @@ export class Coordinators {
     return this.#options.executors.flatMap((executor) => executor ?? [])
   }
 
-  /** Forgets the offsets of a deleted topic in every group coordinated here. */
+  /** Resolves when everything that they have decided so far is committed. @throws Refused when one of them cannot say that */
+  async settle(): Promise<void> {
+    await this.#forget(() => [])
+  }
+
+  /** Forgets the offsets of a deleted topic in every group coordinated here. @throws Refused when one of them is offline */
   async forgetTopic(name: string): Promise<void> {
-    await Promise.all(this.all().map((executor) => executor.execute({ type: 'forgetTopics', names: [name] })))
+    await this.#forget(() => [name])
   }
 
   /**
@@ -61,11 +71,17 @@ export class Coordinators {
    * deleted just before its coordinator was lost. A topic made anew must not be read from the old one's offsets.
    */
   async forgetTopicsBut(isKnown: (name: string) => boolean): Promise<void> {
-    const forgotten = this.all().map(async (executor) => {
-      const names = executor.query(topicsOf).filter((name) => !isKnown(name))
-      if (names.length > 0) await executor.execute({ type: 'forgetTopics', names })
-    })
-    await Promise.all(forgotten)
+    await this.#forget((executor) => executor.query(topicsOf).filter((name) => !isKnown(name)))
+  }
+
+  /** One that is offline does not keep the others from it. */
+  async #forget(names: (executor: GroupExecutor) => readonly string[]): Promise<void> {
+    const forgotten = await Promise.allSettled(
+      this.all().map(async (executor) => {
+        await executor.execute({ type: 'forgetTopics', names: names(executor) })
+      }),
+    )
+    for (const outcome of forgotten) if (outcome.status === 'rejected') throw outcome.reason
   }
 }
 

@@ -10,20 +10,9 @@
  * The disk id is minted with the folder. A broker whose disk was wiped comes back with another one, and is not taken for
  * the replica that once promised something (R-32).
  */
-import { Faulted } from '../base/errors.ts'
 import type { Disk, World } from '../io/world.ts'
-
-export interface Identity {
-  readonly nodeId: number
-  readonly diskId: string
-  /** '' until this broker has joined a cluster for the first time. */
-  readonly clusterId: string
-}
-
-/** The folder cannot be used by this broker as it was started; the sentence says why and what to do. */
-export class DataFolderRefused extends Error {
-  override name = 'DataFolderRefused'
-}
+import { DataFolderRefused } from './data-folder-refused.ts'
+import { type Identity, readIdentity, writeIdentity } from './identity.ts'
 
 export class DataFolder {
   readonly #disk: Disk
@@ -41,40 +30,38 @@ export class DataFolder {
     this.#identity = identity
   }
 
-  /** @throws DataFolderRefused when it is locked, of another node, or of another version; Faulted */
+  /** @throws DataFolderRefused when it is locked, damaged, of another node, or of another version; Faulted */
   static async open(
-    world: Pick<World, 'disk' | 'random'>,
+    world: Pick<World, 'disk'>,
     path: string,
     nodeId: number,
     freshUuid: () => string,
   ): Promise<DataFolder> {
     const { disk } = world
-    disk.mkdir(`${path}/partitions`)
+    await makeFolder(disk, `${path}/partitions`)
     const lock = disk.lock(`${path}/lock`)
     if (lock === null) {
-      throw new DataFolderRefused(`the data folder ${path} is in use by another broker process`)
+      throw new DataFolderRefused(
+        `the data folder ${path} is in use by another broker process: stop that one, or choose another folder with --data-dir`,
+      )
     }
     try {
-      const identity = readIdentity(disk, path)
-      if (identity !== null && identity.nodeId !== nodeId) {
+      const found = readIdentity(disk, path)
+      if (found !== null && found.nodeId !== nodeId) {
         throw new DataFolderRefused(
-          `the data folder ${path} belongs to node ${identity.nodeId}, and this broker was started as node ${nodeId}`,
+          `the data folder ${path} belongs to node ${found.nodeId}, and this broker was started as node ${nodeId}`,
         )
       }
-      if (identity === null && disk.list(`${path}/partitions`).length > 0) {
+      if (found === null && disk.list(`${path}/partitions`).length > 0) {
         throw new DataFolderRefused(
-          `the data folder ${path} holds partitions but no identity.json: restore it, or move the folder away`,
+          `the data folder ${path} holds partitions but no identity.json: restore that file, or move the folder away`,
         )
       }
-      const folder = new DataFolder(
-        disk,
-        path,
-        lock,
-        identity ?? { nodeId, diskId: freshUuid(), clusterId: '' },
-      )
-      if (identity === null) await folder.#writeIdentity()
-      folder.#finishDeletions()
-      return folder
+      const identity = found ?? { nodeId, diskId: freshUuid(), clusterId: '' }
+      if (found === null) await writeIdentity(disk, path, identity)
+      // A crash between the renaming and the removal leaves a folder here.
+      disk.removeFolder(`${path}/deleted`)
+      return new DataFolder(disk, path, lock, identity)
     } catch (error) {
       lock.release()
       throw error
@@ -85,7 +72,10 @@ export class DataFolder {
     return this.#identity
   }
 
-  /** Remembers the cluster. @throws DataFolderRefused when the folder belongs to another one */
+  /**
+   * Remembers the cluster.
+   * @throws DataFolderRefused when the folder belongs to another one
+   */
   async joined(clusterId: string): Promise<void> {
     if (this.#identity.clusterId === clusterId) return
     if (this.#identity.clusterId !== '') {
@@ -94,22 +84,31 @@ export class DataFolder {
       )
     }
     this.#identity = { ...this.#identity, clusterId }
-    await this.#writeIdentity()
+    await writeIdentity(this.#disk, this.path, this.#identity)
   }
 
-  partitionFolder(topicId: string, index: number): string {
-    return `${this.path}/partitions/${topicId}-${index}`
+  partitionFolder(name: string): string {
+    return `${this.path}/partitions/${name}`
   }
 
-  /** The folder of a deleted partition: out of the way at once, its files go at leisure. */
-  async removePartition(topicId: string, index: number): Promise<void> {
-    const from = this.partitionFolder(topicId, index)
-    if (this.#disk.stat(from) === null) return
+  hasPartition(name: string): boolean {
+    return this.#disk.stat(this.partitionFolder(name)) !== null
+  }
+
+  /**
+   * The folders of deleted partitions: out of the way first, all with one sync, then their files go. After a crash in between
+   * the next start goes on; before the sync, it finds them as orphans.
+   * @throws Faulted
+   */
+  async removePartitions(names: readonly string[]): Promise<void> {
+    const present = names.filter((name) => this.hasPartition(name))
+    if (present.length === 0) return
     this.#disk.mkdir(`${this.path}/deleted`)
-    const to = `${this.path}/deleted/${topicId}-${index}`
-    this.#disk.rename(from, to)
+    for (const name of present) {
+      this.#disk.rename(this.partitionFolder(name), `${this.path}/deleted/${name}`)
+    }
     await this.#disk.syncFolder(`${this.path}/partitions`)
-    this.#disk.removeFolder(to)
+    for (const name of present) this.#disk.removeFolder(`${this.path}/deleted/${name}`)
   }
 
   /** Moves aside every partition folder that `isClaimed` does not know. Returns where each went. */
@@ -119,7 +118,7 @@ export class DataFolder {
       if (isClaimed(name)) continue
       this.#disk.mkdir(`${this.path}/orphans`)
       const to = `${this.path}/orphans/${name}.${nowMs}`
-      this.#disk.rename(`${this.path}/partitions/${name}`, to)
+      this.#disk.rename(this.partitionFolder(name), to)
       moved.push(to)
     }
     return moved
@@ -128,46 +127,20 @@ export class DataFolder {
   close(): void {
     this.#lock.release()
   }
-
-  /** A crash between the renaming and the removal leaves a folder here. */
-  #finishDeletions(): void {
-    if (this.#disk.stat(`${this.path}/deleted`) !== null) this.#disk.removeFolder(`${this.path}/deleted`)
-  }
-
-  async #writeIdentity(): Promise<void> {
-    const { nodeId, diskId, clusterId } = this.#identity
-    const text = `${JSON.stringify({ version: 1, nodeId, diskId, clusterId }, null, 2)}\n`
-    const temporary = `${this.path}/identity.json.new`
-    this.#disk.remove(temporary)
-    const file = this.#disk.open(temporary, 'create')
-    file.write([Buffer.from(text)], 0)
-    await file.sync()
-    file.close()
-    this.#disk.rename(temporary, `${this.path}/identity.json`)
-    await this.#disk.syncFolder(this.path)
-  }
 }
 
-function readIdentity(disk: Disk, path: string): Identity | null {
-  const name = `${path}/identity.json`
-  const stat = disk.stat(name)
-  if (stat === null) return null
-  const file = disk.open(name, 'read')
-  const bytes = Buffer.alloc(stat.size)
-  file.read(bytes, 0)
-  file.close()
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(bytes.toString('utf8'))
-  } catch (error) {
-    throw new Faulted('disk', `read ${name}: it is not JSON`, { cause: error })
+/**
+ * Makes a folder and those above it, and their names durable: what is synced inside is lost with the name of a folder around
+ * it. `path` itself is synced by whoever puts something into it.
+ */
+async function makeFolder(disk: Disk, path: string): Promise<void> {
+  const changed: string[] = []
+  for (let at = path; at !== '' && disk.stat(at) === null; ) {
+    const slash = at.lastIndexOf('/')
+    const above = slash < 0 ? '.' : slash === 0 ? '/' : at.slice(0, slash)
+    changed.push(above)
+    at = above
   }
-  const { version, nodeId, diskId, clusterId } = parsed as { [name: string]: unknown }
-  if (version !== 1) {
-    throw new DataFolderRefused(`${name} has version ${String(version)}; this lograft reads version 1`)
-  }
-  if (typeof nodeId !== 'number' || typeof diskId !== 'string' || typeof clusterId !== 'string') {
-    throw new Faulted('disk', `read ${name}: nodeId, diskId or clusterId is missing`)
-  }
-  return { nodeId, diskId, clusterId }
+  disk.mkdir(path)
+  for (const folder of changed) await disk.syncFolder(folder)
 }

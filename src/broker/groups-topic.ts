@@ -1,6 +1,8 @@
 /** The group coordinators that lead on this node: a groups machine on each partition of the groups' topic that is here. */
+import { Faulted } from '../base/errors.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Clock } from '../io/world.ts'
+import type { Topic } from '../machines/cluster/state.ts'
 import { groupsMachine } from '../machines/groups/groups.ts'
 import { type GroupSettings, groupSettingDefaults } from '../machines/groups/settings.ts'
 import { Executor } from '../replica/executor.ts'
@@ -17,36 +19,48 @@ export interface GroupsTopicOptions {
 
 export class GroupsTopic {
   readonly #options: GroupsTopicOptions
-  /** By partition of the groups' topic; empty until `lead`. */
-  readonly executors: GroupExecutor[] = []
+  /** By partition of the groups' topic, undefined where it is offline; empty until `lead`. */
+  readonly executors: (GroupExecutor | undefined)[] = []
 
   constructor(options: GroupsTopicOptions) {
     this.#options = options
   }
 
-  /** Starts a coordinator on each partition; resolves when all serve. */
-  async lead(partitions: readonly Partition[]): Promise<void> {
-    const { clock, settings, onEvent } = this.#options
-    const machine = groupsMachine(groupSettings(settings, partitions.length))
-    const opened = await Promise.all(
-      partitions.map(async ({ index, replica }) => {
-        const executor = await Executor.open({
-          machine,
-          replica,
-          clock,
-          settings: executorSettings(settings),
-          notLeader: 'NOT_COORDINATOR',
-          onEvent,
-        })
-        return [index, executor] as const
-      }),
-    )
+  /**
+   * Starts a coordinator on each of the topic's partitions that serve here; resolves when all do. One whose state cannot be read
+   * is left out, and has said so itself.
+   */
+  async lead(topic: Topic, partitions: readonly Partition[]): Promise<void> {
+    const count = topic.placements.length
+    const machine = groupsMachine(groupSettings(this.#options.settings, count))
+    const opened = await Promise.all(partitions.map((partition) => this.#open(machine, partition)))
     // All at once: with some of them missing a group would be looked for on the wrong partition.
-    for (const [index, executor] of opened) this.executors[index] = executor
+    this.executors.length = count
+    for (const [at, { index }] of partitions.entries()) this.executors[index] = opened[at]
+  }
+
+  async #open(
+    machine: ReturnType<typeof groupsMachine>,
+    { replica }: Partition,
+  ): Promise<GroupExecutor | undefined> {
+    const { clock, settings, onEvent } = this.#options
+    try {
+      return await Executor.open({
+        machine,
+        replica,
+        clock,
+        settings: executorSettings(settings),
+        notLeader: 'NOT_COORDINATOR',
+        onEvent,
+      })
+    } catch (error) {
+      if (!(error instanceof Faulted)) throw error
+      return undefined
+    }
   }
 
   close(): void {
-    for (const executor of this.executors) executor.close()
+    for (const executor of this.executors) executor?.close()
   }
 }
 

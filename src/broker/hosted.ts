@@ -3,7 +3,7 @@
  * settings. What should be here comes from the cluster's image; this file makes it so.
  */
 import { assert } from '../base/assert.ts'
-import { Faulted } from '../base/errors.ts'
+import { Faulted, Refused } from '../base/errors.ts'
 import type { Settings } from '../config/settings.ts'
 import { type TopicSettings, topicSettings } from '../config/topic-settings.ts'
 import type { World } from '../io/world.ts'
@@ -27,23 +27,25 @@ export interface HostedOptions {
   readonly onEvent: (event: BrokerEvent) => void
 }
 
-/** Opening one partition is a few file operations and one or two syncs; more at once than this gains nothing. */
-const openingsInFlightMax = 16
+/** Opening or closing one partition is a few file operations and one or two syncs; more at once than this gains nothing. */
+const inFlightMax = 16
 
 export class HostedPartitions {
   readonly #options: HostedOptions
   readonly #serving = new Map<string, Partition>()
-  /** Every opening under way or done, so that nobody opens a partition twice. */
+  /** Every opening under way or done, so that nobody opens a partition twice. null: it is offline. */
   readonly #openings = new Map<string, Promise<Partition | null>>()
-  /** Why a partition that should be here is not: its disk failed, or its log is damaged. */
+  /** Why a partition that should be here serves nobody: its disk failed, or its log is damaged. */
   readonly #faults = new Map<string, Faulted>()
   #openingsInFlight = 0
   readonly #waiting: (() => void)[] = []
+  #isClosed = false
 
   constructor(options: HostedOptions) {
     this.#options = options
   }
 
+  /** Also one that the disk has failed since it was opened: it says so itself. */
   get(topicId: string, index: number): Partition | undefined {
     return this.#serving.get(keyOf(topicId, index))
   }
@@ -52,7 +54,7 @@ export class HostedPartitions {
     return this.#serving.values()
   }
 
-  /** Set while a partition is offline here. */
+  /** Set while a partition is offline here, whether it could not be opened or failed later. */
   fault(topicId: string, index: number): Faulted | undefined {
     return this.#faults.get(keyOf(topicId, index))
   }
@@ -73,24 +75,40 @@ export class HostedPartitions {
     const key = keyOf(topic.id, index)
     let opening = this.#openings.get(key)
     if (opening === undefined) {
-      opening = this.#open(topic, index).catch((error: unknown) => this.#offline(topic, index, error))
+      opening = this.#open(topic, index).catch((error: unknown) => {
+        this.#offline(topic, index, error)
+        return null
+      })
       this.#openings.set(key, opening)
     }
     return opening
   }
 
-  async #open(topic: Topic, index: number): Promise<Partition> {
+  /** @throws Faulted when it cannot */
+  async #open(topic: Topic, index: number): Promise<Partition | null> {
     await this.#turn()
     try {
+      if (this.#isClosed) return null
       const { folder, settings, onEvent } = this.#options
-      const effective = topicSettings(settings, topic.configs)
+      const effective = settingsOf(settings, topic)
       const voters = topic.placements[index]
       assert(voters !== undefined, 'a partition that is opened has a placement')
       const key = keyOf(topic.id, index)
-      const replica = await this.openReplica(key, folder.partitionFolder(topic.id, index), voters, effective)
+      const replica = await this.openReplica(key, folder.partitionFolder(key), voters, effective)
       const partition = new Partition({ topic, index, replica, settings: effective, onEvent })
-      await replica.whenReady()
+      try {
+        await replica.whenReady()
+      } catch (error) {
+        partition.close()
+        await this.closeReplica(partition.name, replica)
+        throw replica.fault ?? error
+      }
+      // The topic's settings may have changed meanwhile, and the change passed over a partition that was not there yet.
+      this.#configure(partition)
       this.#serving.set(key, partition)
+      replica.onAdvance(() => {
+        if (replica.fault !== null) this.#offline(topic, index, replica.fault)
+      })
       return partition
     } finally {
       this.#openingsInFlight--
@@ -98,18 +116,21 @@ export class HostedPartitions {
     }
   }
 
-  #offline(topic: Topic, index: number, error: unknown): null {
+  /** Reported once. @throws `error` when it is none of the disk's */
+  #offline(topic: Topic, index: number, error: unknown): void {
     if (!(error instanceof Faulted)) throw error
     const key = keyOf(topic.id, index)
+    if (this.#faults.has(key)) return
     this.#faults.set(key, error)
+    const name = `${topic.name}-${index}`
+    const folder = this.#options.folder.partitionFolder(key)
     this.#options.onEvent({
       level: 'error',
       event: 'partition.offline',
-      message: `${topic.name}-${index} is offline until it is repaired and the broker restarted: ${error.message}`,
-      partition: `${topic.name}-${index}`,
-      folder: this.#options.folder.partitionFolder(topic.id, index),
+      message: `${name} is offline until its disk or its folder ${folder} is repaired and the broker restarted: ${error.message}`,
+      partition: name,
+      folder,
     })
-    return null
   }
 
   /** A log and its member of a quorum, in a folder. @throws Faulted when the log is damaged below its durable end */
@@ -137,53 +158,102 @@ export class HostedPartitions {
   }
 
   async #turn(): Promise<void> {
-    if (this.#openingsInFlight >= openingsInFlightMax)
+    if (this.#openingsInFlight >= inFlightMax) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
     this.#openingsInFlight++
   }
 
   /** Settings of the topic, or of the broker, have changed. */
   configure(topic: Topic): void {
-    const effective = topicSettings(this.#options.settings, topic.configs)
     for (const index of topic.placements.keys()) {
       const partition = this.get(topic.id, index)
-      if (partition === undefined) continue
-      partition.configure(effective)
-      partition.replica.configure(replicaSettings(effective, this.#options.settings))
-      partition.replica.log.configure(logSettings(effective, this.#options.settings))
+      if (partition !== undefined) this.#configure(partition)
     }
+  }
+
+  #configure(partition: Partition): void {
+    const { settings } = this.#options
+    const effective = topicSettings(settings, partition.topic.configs)
+    partition.configure(effective)
+    partition.replica.configure(replicaSettings(effective, settings))
+    partition.replica.log.configure(logSettings(effective, settings))
   }
 
   /** Closes the partitions of a deleted topic and removes their files. */
   async remove(topic: Topic): Promise<void> {
-    for (const index of topic.placements.keys()) {
-      const key = keyOf(topic.id, index)
-      const opening = this.#openings.get(key)
-      if (opening === undefined) continue
-      this.#serving.get(key)?.close()
-      this.#serving.delete(key)
-      const partition = await opening
-      await partition?.replica.close()
+    const keys = [...topic.placements.keys()].map((index) => keyOf(topic.id, index))
+    await this.#closeAll(keys)
+    for (const key of keys) {
       this.#openings.delete(key)
       this.#faults.delete(key)
-      await this.#options.folder.removePartition(topic.id, index)
+    }
+    try {
+      await this.#options.folder.removePartitions(keys)
+    } catch (error) {
+      if (!(error instanceof Faulted)) throw error
+      this.#options.onEvent({
+        level: 'error',
+        event: 'folder.remove.failed',
+        message: `topic ${topic.name} is deleted, and its files may be left until the next start: ${error.message}`,
+        topic: topic.name,
+      })
     }
   }
 
-  /** Flushes and closes everything. */
+  /** Flushes and closes everything. Nothing is opened any more. */
   async close(): Promise<void> {
-    const partitions = [...this.#serving.values()]
-    this.#serving.clear()
-    for (const partition of partitions) partition.close()
-    for (let at = 0; at < partitions.length; at += openingsInFlightMax) {
-      const some = partitions.slice(at, at + openingsInFlightMax)
-      await Promise.all(some.map((partition) => partition.replica.close()))
+    this.#isClosed = true
+    await this.#closeAll([...this.#openings.keys()])
+  }
+
+  async #closeAll(keys: readonly string[]): Promise<void> {
+    // Who waits at any of them is told at once.
+    for (const key of keys) {
+      this.#serving.get(key)?.close()
+      this.#serving.delete(key)
+    }
+    for (let at = 0; at < keys.length; at += inFlightMax) {
+      await Promise.all(
+        keys.slice(at, at + inFlightMax).map(async (key) => {
+          const partition = await this.#openings.get(key)
+          // It may have begun to serve while we waited for it.
+          this.#serving.delete(key)
+          partition?.close()
+          if (partition) await this.closeReplica(partition.name, partition.replica)
+        }),
+      )
+    }
+  }
+
+  /** A log that cannot be closed in good order is checked at the next start; the others must still be closed. */
+  async closeReplica(name: string, replica: Replica): Promise<void> {
+    try {
+      await replica.close()
+    } catch (error) {
+      if (!(error instanceof Faulted)) throw error
+      this.#options.onEvent({
+        level: 'error',
+        event: 'partition.close.failed',
+        message: `${name} was not closed in good order; the next start checks its log: ${error.message}`,
+        partition: name,
+      })
     }
   }
 }
 
 export function keyOf(topicId: string, index: number): string {
   return `${topicId}-${index}`
+}
+
+/** @throws Faulted when another release took a value that this one does not: that topic alone is offline then */
+function settingsOf(settings: Settings, topic: Topic): TopicSettings {
+  try {
+    return topicSettings(settings, topic.configs)
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    throw new Faulted('bytes', `read the settings of topic ${topic.name}: ${error.detail}`)
+  }
 }
 
 function logSettings(topic: TopicSettings, settings: Settings): LogSettings {

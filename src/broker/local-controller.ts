@@ -8,6 +8,7 @@ import type { ClusterCommand, ClusterReplies } from '../machines/cluster/command
 import type { ClusterState } from '../machines/cluster/state.ts'
 import type { Executor } from '../replica/executor.ts'
 import type { Controller } from './controller.ts'
+import type { HostedTopics } from './hosted-topics.ts'
 import { groupsTopicName, isInternalTopic } from './internal-topics.ts'
 
 export type ClusterExecutor = Executor<ClusterState, ClusterCommand, ClusterChange, never, ClusterReplies>
@@ -19,8 +20,7 @@ export interface LocalControllerOptions {
   readonly executor: ClusterExecutor
   readonly random: Random
   readonly settings: Settings
-  /** Resolves when what the image says of this topic (by name) is in force here: partitions serve, or are gone. */
-  readonly inForce: (topic: string) => Promise<void>
+  readonly topics: Pick<HostedTopics, 'underWay' | 'offline'>
 }
 
 export class LocalController implements Controller {
@@ -32,15 +32,27 @@ export class LocalController implements Controller {
   }
 
   async createTopic(topic: Parameters<Controller['createTopic']>[0]): Promise<ClusterReplies['createTopic']> {
-    const { executor, random } = this.#options
-    const created = await executor.execute({
-      type: 'createTopic',
-      ...topic,
-      freshId: uuidOf(random.bytes(16)),
-      partitionsMax: this.#partitionsMax(),
-    })
-    if (!topic.validateOnly) await this.#options.inForce(topic.name)
-    return created
+    const { executor, random, topics } = this.#options
+    try {
+      const created = await executor.execute({
+        type: 'createTopic',
+        ...topic,
+        freshId: uuidOf(random.bytes(16)),
+        partitionsMax: this.#partitionsMax(),
+      })
+      if (topic.validateOnly) return created
+      await this.underWay(topic.name)
+      const failed = topics.offline(created.id)
+      if (failed === undefined) return created
+      throw new Refused(
+        'KAFKA_STORAGE_ERROR',
+        `topic '${topic.name}' exists, but partition ${failed.index} is offline: ${failed.fault.message}`,
+      )
+    } catch (error) {
+      // Somebody else has just made it: whoever hears so may use it at once.
+      if (error instanceof Refused && error.code === 'TOPIC_ALREADY_EXISTS') await this.underWay(topic.name)
+      throw error
+    }
   }
 
   async deleteTopic(id: string): Promise<ClusterReplies['deleteTopic']> {
@@ -50,7 +62,7 @@ export class LocalController implements Controller {
       throw new Refused('INVALID_TOPIC_EXCEPTION', `topic '${topic.name}' is internal and cannot be deleted`)
     }
     const deleted = await executor.execute({ type: 'deleteTopic', id })
-    await this.#options.inForce(deleted.name)
+    await this.underWay(deleted.name)
     return deleted
   }
 
@@ -66,7 +78,7 @@ export class LocalController implements Controller {
       ...partitions,
       partitionsMax: this.#partitionsMax(),
     })
-    if (!partitions.validateOnly) await this.#options.inForce(partitions.topic)
+    if (!partitions.validateOnly) await this.underWay(partitions.topic)
     return reply
   }
 
@@ -76,6 +88,10 @@ export class LocalController implements Controller {
 
   async alterBrokerConfigs(change: Parameters<Controller['alterBrokerConfigs']>[0]): Promise<void> {
     await this.#options.executor.execute({ type: 'alterBrokerConfigs', ...change })
+  }
+
+  underWay(topic: string): Promise<void> | undefined {
+    return this.#options.topics.underWay(topic)
   }
 
   async allocateProducerIds(): Promise<ClusterReplies['allocateProducerIds']> {
@@ -104,6 +120,7 @@ export class LocalController implements Controller {
       configs: new Map([
         ['segment.bytes', '1048576'],
         ['retention.ms', '-1'],
+        ['retention.bytes', '-1'],
         ['flush.messages', '1'],
       ]),
       validateOnly: false,

@@ -1,9 +1,12 @@
-/** Retention by time and size: looks at every partition that leads here, every so often, and raises its start. */
-
-import { Refused } from '../base/errors.ts'
+/**
+ * Retention by time and size: looks at every partition that leads here, every so often, and raises its start. The logs of
+ * machines are left alone: those are trimmed below their own images, whatever the topics' defaults say.
+ */
+import { Faulted, Refused } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/world.ts'
 import { retentionStart } from '../log/retention.ts'
 import type { BrokerEvent } from './broker.ts'
+import { isInternalTopic } from './internal-topics.ts'
 import type { Partition } from './partition.ts'
 
 export interface RetentionOptions {
@@ -26,7 +29,7 @@ export class Retention {
   start(): void {
     if (this.#isStopped) return
     this.#timer = this.#options.clock.setTimer(this.#options.intervalMs(), () => {
-      this.#running = this.sweep().then(() => this.start())
+      this.#running = this.#sweep().then(() => this.start())
     })
   }
 
@@ -36,34 +39,42 @@ export class Retention {
     await this.#running
   }
 
-  /** One look at everything. A partition that cannot is passed over: it says so itself. */
-  async sweep(): Promise<void> {
+  /** One look at everything, one partition after the other: the disk has better things to do. */
+  async #sweep(): Promise<void> {
     for (const partition of this.#options.partitions()) {
       if (this.#isStopped) return
-      const { replica, settings } = partition
-      if (!replica.isReady || replica.fault !== null) continue
+      const { replica } = partition
+      const isHealthy = replica.isReady && replica.fault === null && replica.log.fault === null
+      if (!isHealthy || isInternalTopic(partition.topic.name)) continue
       try {
-        await this.#sweep(partition, settings.retentionMs, settings.retentionBytes)
+        await this.#look(partition)
       } catch (error) {
-        if (!(error instanceof Refused) && replica.fault === null) throw error
+        // Deleted meanwhile, or led by another: not ours any more.
+        if (error instanceof Refused) continue
+        if (!(error instanceof Faulted)) throw error
+        this.#options.onEvent({
+          level: 'error',
+          event: 'retention.failed',
+          message: `${partition.name}: old records could not be removed: ${error.message}`,
+          partition: partition.name,
+        })
       }
     }
   }
 
-  async #sweep(partition: Partition, retentionMs: number, retentionBytes: number): Promise<void> {
-    const { replica } = partition
+  async #look(partition: Partition): Promise<void> {
+    const { replica, settings } = partition
     const { log } = replica
     log.maybeRoll()
-    const nowMs = this.#options.clock.now()
+    const before = log.start
     const target = retentionStart(
       log.segments,
-      { retentionMs, retentionBytes },
-      nowMs,
+      settings,
+      this.#options.clock.now(),
       replica.highWatermark,
-      log.start,
+      before,
     )
-    if (target <= log.start) return
-    const before = log.start
+    if (target <= before) return
     await replica.raiseStart(target)
     this.#options.onEvent({
       level: 'info',

@@ -24,8 +24,10 @@ export const alterConfigs = handler(AlterConfigs, async (request, context) => {
   const responses = await Promise.all(
     request.resources.map((resource) =>
       alter(resource, request.resources, context, () => ({
-        set: new Map(resource.configs.map(({ name, value }) => [name, givenValue(name, value)])),
-        remove: [],
+        ...operationsOf(
+          resource.configs.map((config) => ({ ...config, configOperation: operation.set })),
+          () => '',
+        ),
         replace: true,
         validateOnly: request.validateOnly,
       })),
@@ -128,7 +130,7 @@ function currentOf(resource: Resource, name: string, { broker }: Context): strin
 }
 
 function givenValue(name: string, value: string | null): string {
-  if (value === null) throw new Refused('INVALID_CONFIG', `setting '${name}' needs a value`)
+  if (value === null) throw new Refused('INVALID_REQUEST', `setting '${name}' needs a value`)
   return value
 }
 

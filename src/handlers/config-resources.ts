@@ -13,6 +13,9 @@ export function brokerOf(asked: { resourceType: number; resourceName: string }, 
   if (asked.resourceType !== resourceType.broker) {
     throw new Refused('INVALID_REQUEST', `resources of type ${asked.resourceType} have no settings here`)
   }
+  if (!/^\d*$/.test(asked.resourceName)) {
+    throw new Refused('INVALID_REQUEST', `a broker is named by its id, a number, not '${asked.resourceName}'`)
+  }
   if (asked.resourceName !== '' && asked.resourceName !== String(broker.nodeId)) {
     throw new Refused(
       'INVALID_REQUEST',

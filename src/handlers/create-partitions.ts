@@ -3,25 +3,22 @@ import { Refused } from '../base/errors.ts'
 import { CreatePartitions } from '../protocol/apis/create-partitions.ts'
 import type { RequestOf, ResponseInput } from '../protocol/notation.ts'
 import { type Context, handler } from './handler.ts'
-import { noError, refusedAsError } from './refusals.ts'
+import { eachOnce, noError, refusedAsError } from './refusals.ts'
 
 type Asked = RequestOf<typeof CreatePartitions>['topics'][number]
 type Answer = ResponseInput<typeof CreatePartitions>['results'][number]
 
 export const createPartitions = handler(CreatePartitions, async (request, context) => {
-  const results: Answer[] = []
-  const seen = new Set<string>()
-  for (const asked of request.topics) {
-    const isTwice = seen.has(asked.name)
-    seen.add(asked.name)
-    results.push(
-      await refusedAsError(
+  const results = eachOnce(
+    request.topics,
+    ({ name }) => name,
+    (asked, isTwice) =>
+      refusedAsError(
         () => add(asked, isTwice, request.validateOnly, context),
         (error): Answer => ({ name: asked.name, ...error }),
       ),
-    )
-  }
-  return { results }
+  )
+  return { results: await Promise.all(results) }
 })
 
 async function add(asked: Asked, isTwice: boolean, validateOnly: boolean, context: Context): Promise<Answer> {

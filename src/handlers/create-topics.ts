@@ -1,33 +1,26 @@
 /** CreateTopics: answers when every partition of a new topic has a leader that serves. */
-import { errorCode } from '../base/error-codes.ts'
 import { Refused } from '../base/errors.ts'
 import { zeroUuid } from '../base/uuid.ts'
+import { isInternalTopic } from '../broker/internal-topics.ts'
 import { CreateTopics } from '../protocol/apis/create-topics.ts'
 import type { RequestOf, ResponseInput } from '../protocol/notation.ts'
 import { describeTopic } from './config-entries.ts'
 import { type Context, handler } from './handler.ts'
-import { noError, refusedAsError } from './refusals.ts'
+import { eachOnce, noError, refusedAsError } from './refusals.ts'
 
 type Request = RequestOf<typeof CreateTopics>
 type Asked = Request['topics'][number]
 type Answer = ResponseInput<typeof CreateTopics>['topics'][number]
 
 export const createTopics = handler(CreateTopics, async (request, context) => {
-  const times = new Map<string, number>()
-  for (const { name } of request.topics) times.set(name, (times.get(name) ?? 0) + 1)
-  // A name that stands twice is refused once, for all its entries, as Kafka does.
-  const once = [...new Map(request.topics.map((topic) => [topic.name, topic])).values()]
-  const topics = once.map((asked) =>
-    refusedAsError(
-      () => create(asked, (times.get(asked.name) ?? 0) > 1, request.validateOnly, context),
-      (error): Answer => ({
-        ...error,
-        name: asked.name,
-        topicId: zeroUuid,
-        configs: null,
-        topicConfigErrorCode: error.errorCode === errorCode('INVALID_CONFIG') ? error.errorCode : 0,
-      }),
-    ),
+  const topics = eachOnce(
+    request.topics,
+    ({ name }) => name,
+    (asked, isTwice) =>
+      refusedAsError(
+        () => create(asked, isTwice, request.validateOnly, context),
+        (error): Answer => ({ ...error, name: asked.name, topicId: zeroUuid, configs: [] }),
+      ),
   )
   return { topics: await Promise.all(topics) }
 })
@@ -41,6 +34,12 @@ async function create(
   const { broker } = context
   if (isTwice)
     throw new Refused('INVALID_REQUEST', `topic '${asked.name}' is named more than once in this request`)
+  if (isInternalTopic(asked.name)) {
+    throw new Refused(
+      'INVALID_TOPIC_EXCEPTION',
+      `topic '${asked.name}' is internal: the broker makes it itself`,
+    )
+  }
   const hasAssignment = asked.assignments.length > 0
   if (hasAssignment && (asked.numPartitions !== -1 || asked.replicationFactor !== -1)) {
     throw new Refused(
@@ -95,7 +94,6 @@ function configsOf(asked: Asked): Map<string, string> {
   const configs = new Map<string, string>()
   for (const { name, value } of asked.configs) {
     if (value === null) throw new Refused('INVALID_CONFIG', `setting '${name}' needs a value`)
-    if (configs.has(name)) throw new Refused('INVALID_CONFIG', `setting '${name}' is named twice`)
     configs.set(name, value)
   }
   return configs

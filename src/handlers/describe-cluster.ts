@@ -8,11 +8,13 @@ import { brokersOf } from './metadata.ts'
 const endpointType = { brokers: 1, controllers: 2 } as const
 
 export const describeCluster = handler(DescribeCluster, (request, { broker }) => {
-  if (request.endpointType !== endpointType.brokers) {
+  const asked = request.endpointType
+  if (asked !== endpointType.brokers) {
     // Controllers have no endpoints of their own for clients: any broker takes what is meant for them.
+    const isKnown = asked === endpointType.controllers
     return {
-      errorCode: errorCode('MISMATCHED_ENDPOINT_TYPE'),
-      errorMessage: 'this is an endpoint of brokers: ask for endpoint type 1',
+      errorCode: errorCode(isKnown ? 'MISMATCHED_ENDPOINT_TYPE' : 'UNSUPPORTED_ENDPOINT_TYPE'),
+      errorMessage: `this is an endpoint of brokers: ask for endpoint type 1, not ${asked}`,
       endpointType: endpointType.brokers,
       clusterId: '',
       brokers: [],

@@ -1,5 +1,6 @@
 /** DescribeConfigs of topics and brokers. */
 import { Refused } from '../base/errors.ts'
+import { topicNameFault } from '../machines/cluster/topic-name.ts'
 import { DescribeConfigs } from '../protocol/apis/describe-configs.ts'
 import type { RequestOf, ResponseInput } from '../protocol/notation.ts'
 import { type ConfigEntry, describeBroker, describeBrokerDefaults, describeTopic } from './config-entries.ts'
@@ -31,9 +32,12 @@ export const describeConfigs = handler(DescribeConfigs, async (request, context)
 })
 
 function entriesOf(asked: Asked, { broker }: Context): ConfigEntry[] {
-  const keys = asked.configurationKeys
+  // An empty list means all, too: Kafka's answer, whatever its documentation says.
+  const keys = asked.configurationKeys?.length === 0 ? null : asked.configurationKeys
   if (asked.resourceType === resourceType.topic) {
     const topic = broker.image.topics.byName(asked.resourceName)
+    const fault = topicNameFault(asked.resourceName)
+    if (fault !== null) throw new Refused('INVALID_TOPIC_EXCEPTION', fault)
     if (topic === undefined) {
       throw new Refused('UNKNOWN_TOPIC_OR_PARTITION', `there is no topic '${asked.resourceName}'`)
     }

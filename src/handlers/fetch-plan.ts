@@ -138,7 +138,7 @@ export class FetchPlan {
       for (const [at, want] of found.entries()) {
         const row = emptyRow(asked.partitions[at]?.partition ?? -1, isReadCommitted)
         partitions.push(row)
-        if (typeof want === 'string') row.errorCode = errorCode(want)
+        if (typeof want === 'string') row.errorCode = errorCode(this.#known(want))
         else if (this.#open(want, row) && (left > 0 || !hasRecords)) {
           const bytes = await this.#readRow(want, row, { left, minOne: !hasRecords })
           left -= bytes
@@ -183,10 +183,14 @@ export class FetchPlan {
     }
   }
 
+  #known(code: ErrorName): ErrorName {
+    const isNew = code === 'KAFKA_STORAGE_ERROR' && this.#context.version < storageErrorSince
+    return isNew ? 'NOT_LEADER_OR_FOLLOWER' : code
+  }
+
   #fail(partition: Partition, row: Row, code: ErrorName): void {
     const { version } = this.#context
-    const known =
-      code === 'KAFKA_STORAGE_ERROR' && version < storageErrorSince ? 'NOT_LEADER_OR_FOLLOWER' : code
+    const known = this.#known(code)
     row.errorCode = errorCode(known)
     row.highWatermark = row.lastStableOffset = row.logStartOffset = -1
     const isElsewhere = known === 'NOT_LEADER_OR_FOLLOWER' || known === 'FENCED_LEADER_EPOCH'

@@ -15,6 +15,7 @@ export function locate(broker: Broker, name: string, index: number): Partition |
 export function locateIn(broker: Broker, topic: Topic, index: number): Partition | ErrorName {
   const partition = broker.partition(topic.id, index)
   if (partition !== undefined) return partition
-  // Held elsewhere, or not open yet: the client asks again, with fresh metadata.
-  return topic.placements[index] === undefined ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'NOT_LEADER_OR_FOLLOWER'
+  if (topic.placements[index] === undefined) return 'UNKNOWN_TOPIC_OR_PARTITION'
+  // Offline; or held elsewhere, or not open yet. The client asks again, with fresh metadata.
+  return broker.fault(topic.id, index) === undefined ? 'NOT_LEADER_OR_FOLLOWER' : 'KAFKA_STORAGE_ERROR'
 }

@@ -3,13 +3,14 @@ import { type ErrorName, errorCode } from '../base/error-codes.ts'
 import { Refused } from '../base/errors.ts'
 import { zeroUuid } from '../base/uuid.ts'
 import type { Broker } from '../broker/broker.ts'
-import { groupsTopicName, isInternalTopic } from '../broker/internal-topics.ts'
+import { isInternalTopic } from '../broker/internal-topics.ts'
 import type { Topic } from '../machines/cluster/state.ts'
 import { topicNameFault } from '../machines/cluster/topic-name.ts'
 import { Metadata } from '../protocol/apis/metadata.ts'
 import type { RequestOf, ResponseInput } from '../protocol/notation.ts'
 import { clusterOperations, operationsOmitted, topicOperations } from './authorized-operations.ts'
 import { type Context, handler } from './handler.ts'
+import { eachOnce } from './refusals.ts'
 
 type Request = RequestOf<typeof Metadata>
 type Response = ResponseInput<typeof Metadata>
@@ -19,11 +20,15 @@ type AskedTopic = NonNullable<Request['topics']>[number]
 export const metadata = handler(Metadata, async (request, context): Promise<Response> => {
   const { broker } = context
   const operations = request.includeTopicAuthorizedOperations ? topicOperations : operationsOmitted
+  const once = eachOnce(
+    request.topics ?? [],
+    ({ name, topicId }) => `${topicId} ${name}`,
+    (asked) => asked,
+  )
+  await settled(broker, asksForAll(request, context) ? null : once)
   const topics = asksForAll(request, context)
     ? [...broker.image.topics.all()].map((topic) => answer(broker, topic, operations))
-    : await Promise.all(
-        (request.topics ?? []).map((asked) => answerAsked(asked, request, context, operations)),
-      )
+    : await Promise.all(once.map((asked) => answerAsked(asked, request, context, operations)))
   return {
     brokers: brokersOf(broker),
     clusterId: broker.clusterId,
@@ -34,6 +39,20 @@ export const metadata = handler(Metadata, async (request, context): Promise<Resp
       : operationsOmitted,
   }
 })
+
+/**
+ * A topic that was just created is in the image some milliseconds before its partitions are open. Its maker is answered only
+ * then; nobody else hears of a topic without leaders either.
+ */
+async function settled(broker: Broker, asked: readonly AskedTopic[] | null): Promise<void> {
+  const { topics } = broker.image
+  const names =
+    asked === null
+      ? [...topics.all()].map(({ name }) => name)
+      : asked.map(({ name, topicId }) => name ?? topics.byId(topicId)?.name ?? '')
+  const underWay = names.flatMap((name) => broker.controller.underWay(name) ?? [])
+  if (underWay.length > 0) await Promise.all(underWay)
+}
 
 /** Version 0 knows no null: its empty list means all. */
 function asksForAll(request: Request, context: Context): boolean {
@@ -55,17 +74,13 @@ async function answerAsked(
 ): Promise<TopicAnswer> {
   const { broker, version } = context
   const { topics } = broker.image
-  if (asked.name === null) {
-    // Versions 10 and 11 answer ids, only 12 takes them (KAFKA-14495).
-    const isAllowed = version >= 12 && asked.topicId !== zeroUuid
-    const topic = isAllowed ? topics.byId(asked.topicId) : undefined
+  // Versions 10 and 11 answer ids, only 12 takes them (KAFKA-14495): who names an id wants that topic, whatever its name.
+  if (version >= 12 && asked.topicId !== zeroUuid) {
+    const topic = topics.byId(asked.topicId)
     if (topic !== undefined) return answer(broker, topic, operations)
-    return unknown(
-      version >= 12 ? null : '',
-      asked.topicId,
-      isAllowed ? 'UNKNOWN_TOPIC_ID' : 'INVALID_REQUEST',
-    )
+    return unknown(null, asked.topicId, 'UNKNOWN_TOPIC_ID')
   }
+  if (asked.name === null) return unknown(version >= 12 ? null : '', asked.topicId, 'INVALID_REQUEST')
   const known = topics.byName(asked.name)
   if (known !== undefined) return answer(broker, known, operations)
   if (topicNameFault(asked.name) !== null) return unknown(asked.name, zeroUuid, 'INVALID_TOPIC_EXCEPTION')
@@ -73,11 +88,10 @@ async function answerAsked(
   if (!mayCreate || isInternalTopic(asked.name))
     return unknown(asked.name, zeroUuid, 'UNKNOWN_TOPIC_OR_PARTITION')
   const refused = await create(broker, asked.name)
+  // Also when it was refused: another request may have made it between our look and the decision.
   const created = topics.byName(asked.name)
-  if (refused !== null || created === undefined) {
-    return unknown(asked.name, zeroUuid, refused?.code ?? 'UNKNOWN_TOPIC_OR_PARTITION')
-  }
-  return answer(broker, created, operations)
+  if (created !== undefined) return answer(broker, created, operations)
+  return unknown(asked.name, zeroUuid, refused?.code ?? 'UNKNOWN_TOPIC_OR_PARTITION')
 }
 
 /**
@@ -97,13 +111,13 @@ async function create(broker: Broker, name: string): Promise<Refused | null> {
     return null
   } catch (error) {
     if (!(error instanceof Refused)) throw error
-    // Another request made it between our look and the decision.
-    return error.code === 'TOPIC_ALREADY_EXISTS' ? null : error
+    return error
   }
 }
 
 function unknown(name: string | null, topicId: string, error: ErrorName): TopicAnswer {
-  return { errorCode: errorCode(error), name, topicId, partitions: [] }
+  const isInternal = name !== null && isInternalTopic(name)
+  return { errorCode: errorCode(error), name, topicId, isInternal, partitions: [] }
 }
 
 function answer(broker: Broker, topic: Topic, operations: number): TopicAnswer {
@@ -111,7 +125,7 @@ function answer(broker: Broker, topic: Topic, operations: number): TopicAnswer {
     errorCode: 0,
     name: topic.name,
     topicId: topic.id,
-    isInternal: topic.name === groupsTopicName,
+    isInternal: isInternalTopic(topic.name),
     partitions: topic.placements.map((replicas, index) => partitionAnswer(broker, topic.id, index, replicas)),
     topicAuthorizedOperations: operations,
   }

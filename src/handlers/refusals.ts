@@ -22,6 +22,24 @@ export async function refusedAsError<T>(
   }
 }
 
+/**
+ * Calls `act` once for everything that is asked, and says whether it stands in the request more than once: Kafka answers such a
+ * thing with one error for all its entries, wherever the order of two wishes for one thing would be anybody's guess.
+ */
+export function eachOnce<Asked, Answer>(
+  asked: readonly Asked[],
+  keyOf: (one: Asked) => string,
+  act: (one: Asked, isTwice: boolean) => Answer,
+): Answer[] {
+  const byKey = new Map<string, { readonly one: Asked; isTwice: boolean }>()
+  for (const one of asked) {
+    const known = byKey.get(keyOf(one))
+    if (known === undefined) byKey.set(keyOf(one), { one, isTwice: false })
+    else known.isTwice = true
+  }
+  return [...byKey.values()].map(({ one, isTwice }) => act(one, isTwice))
+}
+
 export function errorFields(refused: Refused): ErrorFields {
   return {
     errorCode: errorCode(refused.code),

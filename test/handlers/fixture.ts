@@ -78,6 +78,7 @@ export function startHandlers(
       if (id !== topicId) return undefined
       return options.hosted === undefined ? partitions[index] : options.hosted(topic, index, effective)
     },
+    fault: () => undefined,
     endpoint: (nodeId: number) => image.brokers.get(nodeId),
     event: onEvent,
   } as unknown as Broker

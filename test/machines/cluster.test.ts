@@ -172,7 +172,7 @@ t.test('settings of brokers: dynamic ones only', async (t) => {
   t.match(ask(state, { ...alter, set: new Map([['log.retention.ms', '1000']]) }), { reply: null })
   t.strictSame([...(state.brokerConfigs.get('') ?? [])], [['log.retention.ms', '1000']])
   t.match(ask(state, { ...alter, set: new Map([['num.partitions', '2']]) }), {
-    refused: 'INVALID_CONFIG',
+    refused: 'INVALID_REQUEST',
     detail: /at start only/,
   })
   t.match(ask(state, { ...alter, set: new Map([['no.such', '2']]) }), { refused: 'INVALID_CONFIG' })

@@ -32,7 +32,7 @@ export function alterBrokerConfigs(state: Readonly<ClusterState>, command: Comma
       throw new Refused('INVALID_CONFIG', `setting '${name}' is not a setting of brokers`)
     if (table[name].scope !== 'dynamic') {
       throw new Refused(
-        'INVALID_CONFIG',
+        'INVALID_REQUEST',
         `setting '${name}' is read at start only: set it in the broker's own configuration`,
       )
     }

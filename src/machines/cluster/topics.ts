@@ -5,7 +5,7 @@ import type { ClusterChange } from './changes.ts'
 import type { ClusterCommand, CreatedTopic } from './commands.ts'
 import { checkAssignment, place } from './placement.ts'
 import type { ClusterState, Topic } from './state.ts'
-import { checkNewTopicName } from './topic-name.ts'
+import { checkNewTopicName, topicNameFault } from './topic-name.ts'
 
 type Command<T extends ClusterCommand['type']> = Extract<ClusterCommand, { type: T }>
 interface Outcome<Reply> {
@@ -127,6 +127,8 @@ export function alterTopicConfigs(
 
 function topicNamed(state: Readonly<ClusterState>, name: string): Topic {
   const topic = state.topics.byName(name)
-  if (topic === undefined) throw new Refused('UNKNOWN_TOPIC_OR_PARTITION', `there is no topic '${name}'`)
-  return topic
+  if (topic !== undefined) return topic
+  const fault = topicNameFault(name)
+  if (fault !== null) throw new Refused('INVALID_TOPIC_EXCEPTION', fault)
+  throw new Refused('UNKNOWN_TOPIC_OR_PARTITION', `there is no topic '${name}'`)
 }

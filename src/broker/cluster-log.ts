@@ -1,0 +1,74 @@
+/** The cluster's own log and the controller's machine on it. It must be there before anything else is known. */
+import { topicSettings } from '../config/topic-settings.ts'
+import { cluster } from '../machines/cluster/cluster.ts'
+import { Executor } from '../replica/executor.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { DataFolder } from './data-folder.ts'
+import { DataFolderRefused } from './data-folder-refused.ts'
+import { executorSettings } from './executor-settings.ts'
+import { type HostedOptions, type HostedPartitions, keyOf } from './hosted.ts'
+import { clusterPartition, clusterTopicId } from './internal-topics.ts'
+import type { ClusterExecutor } from './local-controller.ts'
+
+export const clusterLogName = keyOf(clusterTopicId, clusterPartition)
+
+export interface ClusterLog {
+  readonly replica: Replica
+  readonly executor: ClusterExecutor
+}
+
+/** Always synced, and never trimmed by time or size, whatever the topics' defaults are. */
+const configs = new Map([
+  ['flush.messages', '1'],
+  ['segment.bytes', '1048576'],
+  ['retention.ms', '-1'],
+])
+
+/** @throws DataFolderRefused when it is missing; Faulted when it is damaged */
+export async function openClusterLog(options: HostedOptions, hosted: HostedPartitions): Promise<ClusterLog> {
+  const { world, folder, settings, nodeId, onEvent } = options
+  checkPresence(folder)
+  const replica = await hosted.openReplica(
+    clusterLogName,
+    folder.partitionFolder(clusterLogName),
+    [nodeId],
+    topicSettings(settings, configs),
+  )
+  replica.onAdvance(reportOnce(options))
+  const executor = await Executor.open({
+    machine: cluster,
+    replica,
+    clock: world.clock,
+    settings: executorSettings(settings),
+    notLeader: 'NOT_CONTROLLER',
+    onEvent,
+  })
+  await replica.whenReady().catch((error: unknown) => {
+    throw replica.fault ?? error
+  })
+  return { replica, executor }
+}
+
+/** A new log would be a new cluster, in which no topic claims the partitions that are here. */
+function checkPresence(folder: DataFolder): void {
+  const { clusterId } = folder.identity
+  if (clusterId === '' || folder.hasPartition(clusterLogName)) return
+  throw new DataFolderRefused(
+    `the data folder ${folder.path} belongs to cluster ${clusterId}, and the cluster's own log is missing: ` +
+      `restore ${folder.partitionFolder(clusterLogName)}, or move the whole folder away and start with a new one`,
+  )
+}
+
+function reportOnce({ folder, onEvent }: HostedOptions): (replica: Replica) => void {
+  let isReported = false
+  return ({ fault }) => {
+    if (fault === null || isReported) return
+    isReported = true
+    onEvent({
+      level: 'error',
+      event: 'cluster.offline',
+      message: `topics and settings cannot change until the disk is repaired and the broker restarted: ${fault.message}`,
+      folder: folder.partitionFolder(clusterLogName),
+    })
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What the cluster has decided about topics, carried out on this node: one thing after the other for each topic name, so that a
+ * topic deleted and made again keeps its order; different topics do not wait for each other.
+ */
+import { type Faulted, Refused } from '../base/errors.ts'
+import type { ClusterState, Topic } from '../machines/cluster/state.ts'
+import type { BrokerEvent } from './broker.ts'
+import { clusterLogName } from './cluster-log.ts'
+import type { Coordinators } from './coordinators.ts'
+import type { DataFolder } from './data-folder.ts'
+import type { GroupsTopic } from './groups-topic.ts'
+import { type HostedPartitions, keyOf } from './hosted.ts'
+import { groupsTopicName } from './internal-topics.ts'
+
+export interface HostedTopicsOptions {
+  readonly image: Readonly<ClusterState>
+  readonly partitions: HostedPartitions
+  readonly groups: GroupsTopic
+  readonly coordinators: Coordinators
+  readonly folder: DataFolder
+  readonly onEvent: (event: BrokerEvent) => void
+}
+
+export class HostedTopics {
+  readonly #options: HostedTopicsOptions
+  /** By topic name. */
+  readonly #underWay = new Map<string, Promise<void>>()
+
+  constructor(options: HostedTopicsOptions) {
+    this.#options = options
+  }
+
+  /** See Controller.underWay. */
+  underWay(topic: string): Promise<void> | undefined {
+    return this.#underWay.get(topic)
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#underWay.values())
+  }
+
+  /** Opens all that the image places here. What no topic claims is moved aside first. */
+  async openAll(nowMs: number): Promise<void> {
+    const { topics } = this.#options.image
+    this.#moveOrphansAside(nowMs)
+    for (const topic of topics.all()) this.open(topic)
+    await this.idle()
+  }
+
+  /** A topic is new, or has more partitions. */
+  open(topic: Topic): void {
+    this.#follow(topic.name, () => this.#open(topic))
+  }
+
+  /** A topic is deleted. */
+  remove(topic: Topic): void {
+    this.#follow(topic.name, () => this.#remove(topic))
+  }
+
+  /** The first partition of a topic that is offline here, and why. */
+  offline(topicId: string): { readonly index: number; readonly fault: Faulted } | undefined {
+    const { image, partitions } = this.#options
+    for (const index of image.topics.byId(topicId)?.placements.keys() ?? []) {
+      const fault = partitions.fault(topicId, index)
+      if (fault !== undefined) return { index, fault }
+    }
+    return undefined
+  }
+
+  #follow(topic: string, act: () => Promise<void>): void {
+    const before = this.#underWay.get(topic) ?? Promise.resolve()
+    const done = before.then(act)
+    this.#underWay.set(topic, done)
+    // Faults of the disk are dealt with where they come up. What still arrives here is a bug, and ends the process.
+    void done.finally(() => {
+      if (this.#underWay.get(topic) === done) this.#underWay.delete(topic)
+    })
+  }
+
+  async #open(topic: Topic): Promise<void> {
+    const { image, partitions, groups, coordinators } = this.#options
+    const opened = await partitions.open(topic)
+    if (topic.name !== groupsTopicName) return
+    await groups.lead(topic, opened)
+    // A crash may have come between the deletion of a topic and the forgetting of its offsets.
+    await this.#forget(() => coordinators.forgetTopicsBut((name) => image.topics.byName(name) !== undefined))
+  }
+
+  async #remove(topic: Topic): Promise<void> {
+    const { partitions, coordinators } = this.#options
+    await partitions.remove(topic)
+    await this.#forget(() => coordinators.forgetTopic(topic.name))
+  }
+
+  /** Committed offsets of deleted topics. What cannot be done now is done when the coordinators have started again. */
+  async #forget(act: () => Promise<void>): Promise<void> {
+    try {
+      await act()
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error
+      this.#options.onEvent({
+        level: 'warn',
+        event: 'offsets.kept',
+        message: `committed offsets of deleted topics stay until the next start: ${error.message}`,
+      })
+    }
+  }
+
+  #moveOrphansAside(nowMs: number): void {
+    const { image, folder, onEvent } = this.#options
+    const claimed = new Set([clusterLogName])
+    for (const topic of image.topics.all()) {
+      for (const index of topic.placements.keys()) claimed.add(keyOf(topic.id, index))
+    }
+    for (const path of folder.moveOrphansAside((name) => claimed.has(name), nowMs)) {
+      onEvent({
+        level: 'warn',
+        event: 'folder.orphan',
+        message: `no topic claims this partition folder; moved aside to ${path}, nothing was removed`,
+        path,
+      })
+    }
+  }
+}
