@@ -3,6 +3,8 @@
  *
  *     block: up to 512 entries, uint32 crc32c of them      (only the last block has fewer)
  *
+ * The checksum begins with what the file belongs to and the number of the block: a block in the wrong place is damaged.
+ *
  * Full blocks are written as they fill; the last one stays in memory until `flush`. Looking something up reads one block at a
  * time and keeps the last one read, so that ten thousand segments hold no index in memory.
  */
@@ -20,6 +22,7 @@ export class IndexDamaged extends Error {
 export class Entries {
   readonly #file: File
   readonly #width: number
+  readonly #owner: number
   readonly #blockSize: number
   #isLoaded: boolean
   /** Full blocks in the file. */
@@ -32,10 +35,11 @@ export class Entries {
   #cached: Buffer = Buffer.alloc(0)
   #cachedBlock = -1
 
-  /** `isNew`: there is no file yet. Otherwise it is read at first use. */
-  constructor(file: File, width: number, isNew: boolean) {
+  /** @param owner a number that tells this file from others of its kind; @param isNew there is no file yet. Otherwise it is read at first use. */
+  constructor(file: File, width: number, owner: number, isNew: boolean) {
     this.#file = file
     this.#width = width
+    this.#owner = owner
     this.#blockSize = blockEntries * width + crcSize
     this.#isLoaded = isNew
   }
@@ -111,7 +115,7 @@ export class Entries {
     if (this.#tailFlushed < 0) this.#file.truncate(at)
     if (entries.length === 0) return
     const crc = Buffer.allocUnsafe(crcSize)
-    crc.writeUInt32BE(crc32c(entries), 0)
+    crc.writeUInt32BE(this.#crc(entries, this.#blocks), 0)
     this.#file.write([entries, crc], at)
   }
 
@@ -134,9 +138,13 @@ export class Entries {
     const bytes = Buffer.allocUnsafe(count * this.#width + crcSize)
     const got = this.#file.read(bytes, block * this.#blockSize)
     const entries = bytes.subarray(0, count * this.#width)
-    if (got !== bytes.length || bytes.readUInt32BE(entries.length) !== crc32c(entries)) {
+    if (got !== bytes.length || bytes.readUInt32BE(entries.length) !== this.#crc(entries, block)) {
       throw new IndexDamaged(`${this.#file.path}: block ${block} fails its checksum`)
     }
     return entries
+  }
+
+  #crc(entries: Buffer, block: number): number {
+    return crc32c(entries, (this.#owner + block) >>> 0)
   }
 }

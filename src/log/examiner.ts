@@ -125,7 +125,7 @@ export class Examiner {
     const file = files.open(this.#path(baseOffset), 'read')
     const indexFile = files.open(this.#path(baseOffset, 'index'), 'read')
     try {
-      const index = new SegmentIndex(indexFile, false)
+      const index = new SegmentIndex(indexFile, baseOffset, false)
       const last = index.count - 1
       if (last < 0 || index.position(last) > fileBytes) return null
       const header = Buffer.alloc(batch.batchHeaderSize)

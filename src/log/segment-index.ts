@@ -23,9 +23,9 @@ export class SegmentIndex {
   readonly #entries: Entries
 
   /** `isNew`: there is no such file yet. */
-  constructor(file: File, isNew: boolean) {
+  constructor(file: File, baseOffset: number, isNew: boolean) {
     this.file = file
-    this.#entries = new Entries(file, width, isNew)
+    this.#entries = new Entries(file, width, baseOffset, isNew)
   }
 
   get count(): number {

@@ -52,7 +52,7 @@ export class Segments {
         batches: files.open(this.path(baseOffset, 'batches'), 'create'),
         openIndex: (isNew) => {
           if (isNew) disk.remove(indexPath)
-          return new SegmentIndex(files.open(indexPath, 'create'), isNew)
+          return new SegmentIndex(files.open(indexPath, 'create'), baseOffset, isNew)
         },
         indexIntervalBytes,
         onReindexed: (reindexed, why) =>

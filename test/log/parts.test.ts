@@ -174,7 +174,7 @@ t.test('the index: blocks, searches, truncation, damage', async (t) => {
   const count = 1700
   const make = (): SegmentIndex => {
     mount.remove(path)
-    const index = new SegmentIndex(files.open(path, 'create'), true)
+    const index = new SegmentIndex(files.open(path, 'create'), 77, true)
     for (let i = 0; i < count; i++) index.append(i * 3, i * 100, Math.floor(i / 10))
     return index
   }
@@ -198,7 +198,7 @@ t.test('the index: blocks, searches, truncation, damage', async (t) => {
   const index = make()
   check(index, count)
   index.flush()
-  check(new SegmentIndex(files.open(path, 'write'), false), count)
+  check(new SegmentIndex(files.open(path, 'write'), 77, false), count)
   index.flush()
   index.append(count * 3, count * 100, 170)
   index.truncate((count - 1) * 3)
@@ -206,7 +206,7 @@ t.test('the index: blocks, searches, truncation, damage', async (t) => {
     index.truncate(entries * 3 - 1)
     check(index, entries)
     index.flush()
-    check(new SegmentIndex(files.open(path, 'write'), false), entries)
+    check(new SegmentIndex(files.open(path, 'write'), 77, false), entries)
   }
   index.truncate(0)
   t.equal(index.count, 1, 'the entry at the offset stays')
@@ -215,10 +215,16 @@ t.test('the index: blocks, searches, truncation, damage', async (t) => {
     make().flush()
     disk.damage(path, (bytes) => bytes.fill(0x5a, at, at + 1))
     t.throws(() => {
-      const damaged = new SegmentIndex(files.open(path, 'write'), false)
+      const damaged = new SegmentIndex(files.open(path, 'write'), 77, false)
       for (let i = 0; i < damaged.count; i++) damaged.position(i)
     }, IndexDamaged)
   }
+  make().flush()
+  t.throws(
+    () => new SegmentIndex(files.open(path, 'write'), 78, false).count,
+    IndexDamaged,
+    'of another segment',
+  )
   disk.damage(path, (bytes) => bytes.subarray(0, 8200))
-  t.throws(() => new Entries(files.open(path, 'write'), 16, false).count, IndexDamaged, 'cut')
+  t.throws(() => new Entries(files.open(path, 'write'), 16, 77, false).count, IndexDamaged, 'cut')
 })
