@@ -3,16 +3,23 @@
  * principle: just the leader's outcome counts, so members of other libraries need no more than the same name.
  */
 import type { TopicPartition } from './partition.ts'
+import { cooperativeSticky, sticky } from './sticky-assignor.ts'
 
 export interface GroupMemberInfo {
   readonly memberId: string
   readonly groupInstanceId: string | null
   readonly topics: readonly string[]
+  /** What it had in the last generation it was part of. */
+  readonly owned?: readonly TopicPartition[]
+  /** That generation; -1 when there was none. */
+  readonly generationId?: number
 }
 
 export interface Assignor {
   /** As the members of a group agree on it. */
   readonly name: string
+  /** Members keep what they have while they join (KIP-429). */
+  readonly isCooperative: boolean
   /** `partitionCounts` has every topic that exists. Every member gets an entry, maybe empty. */
   assign(
     members: readonly GroupMemberInfo[],
@@ -27,6 +34,7 @@ export interface Assignor {
  */
 export const range: Assignor = {
   name: 'range',
+  isCooperative: false,
   assign(members, partitionCounts) {
     const assignment = emptyAssignment(members)
     for (const [topic, count] of sortedTopics(partitionCounts)) {
@@ -48,6 +56,7 @@ export const range: Assignor = {
  */
 export const roundRobin: Assignor = {
   name: 'roundrobin',
+  isCooperative: false,
   assign(members, partitionCounts) {
     const assignment = emptyAssignment(members)
     const circle = sortedMembers(members)
@@ -68,9 +77,12 @@ export const roundRobin: Assignor = {
   },
 }
 
-const known: readonly Assignor[] = [range, roundRobin]
+/** What kafkajs calls the only strategy that it brings along: the same deal under another name. */
+export const kafkajsRoundRobin: Assignor = { ...roundRobin, name: 'RoundRobinAssigner' }
 
-export type AssignorName = 'range' | 'roundrobin'
+const known: readonly Assignor[] = [range, roundRobin, kafkajsRoundRobin, sticky, cooperativeSticky]
+
+export type AssignorName = 'range' | 'roundrobin' | 'RoundRobinAssigner' | 'sticky' | 'cooperative-sticky'
 
 export function assignorNamed(name: string): Assignor | undefined {
   return known.find((assignor) => assignor.name === name)

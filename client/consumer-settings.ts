@@ -1,9 +1,20 @@
 /** The settings of a consumer, with their defaults. Kafka's name of each is in its comment where there is one. */
 import { type AssignorName, assignorNamed } from './assignors.ts'
+import type { Truncation } from './errors.ts'
 import { InvalidArgument } from './errors.ts'
 import type { Isolation, Position } from './offsets.ts'
 import type { TopicPartition } from './partition.ts'
 import { atLeast, given } from './settings.ts'
+
+/** What a member of a group hears of its partitions. A hook may take its time: the group waits for it. */
+export interface RebalanceHooks {
+  /** These are new. Nothing of them is handed out before this is done: the place to seek. */
+  readonly assigned?: (partitions: readonly TopicPartition[]) => void | Promise<void>
+  /** These go to somebody else, and nothing of them is in hand. What is processed is committed after this. */
+  readonly revoked?: (partitions: readonly TopicPartition[]) => void | Promise<void>
+  /** These were taken away: the session ran out, and somebody else may read them already. `revoked` when absent. */
+  readonly lost?: (partitions: readonly TopicPartition[]) => void | Promise<void>
+}
 
 export interface ConsumerOptions {
   /** With `groupId`: what the group shares. Without: all partitions of these topics. */
@@ -17,10 +28,10 @@ export interface ConsumerOptions {
   /** Where to begin when the group has committed nothing, or there is no group. */
   readonly from?: Position
   /**
-   * auto.offset.reset, when a position turns out to lie outside the log. As `from` when that is beginning or end, else
-   * 'none': an error.
+   * auto.offset.reset, when a position turns out to lie outside the log: its beginning, its end, the first record of a time
+   * or later (KIP-1106), or an error. As `from` when that is beginning or end, else 'none'.
    */
-  readonly offsetReset?: 'earliest' | 'latest' | 'none'
+  readonly offsetReset?: 'earliest' | 'latest' | 'none' | { readonly timestamp: number }
   /** isolation.level */
   readonly isolation?: Isolation
   /** Ends the iteration when every partition has reached the end it had when it was assigned. */
@@ -45,12 +56,23 @@ export interface ConsumerOptions {
   readonly heartbeatIntervalMs?: number
   /** max.poll.interval.ms: how long a rebalance waits for the loop to finish what it has in hand. */
   readonly rebalanceTimeoutMs?: number
-  /** partition.assignment.strategy, in order of preference. */
+  /**
+   * partition.assignment.strategy, in order of preference. The members of a group must share one. When all of them are
+   * cooperative, partitions that stay are read on through a rebalance.
+   */
   readonly assignors?: readonly AssignorName[]
+  readonly rebalance?: RebalanceHooks
+  /** Records that were read are gone: an unclean election. Told before the consumer goes on, or fails, by `offsetReset`. */
+  readonly onTruncated?: (truncation: Truncation) => void
+  /** Closes the consumer, which ends its loop, when it is aborted. */
+  readonly signal?: AbortSignal
 }
 
+type Hooks = 'rebalance' | 'onTruncated' | 'signal'
+
 export interface ConsumerSettings
-  extends Required<Omit<ConsumerOptions, 'groupId' | 'groupInstanceId' | 'assignments'>> {
+  extends Required<Omit<ConsumerOptions, 'groupId' | 'groupInstanceId' | 'assignments' | Hooks>>,
+    Pick<ConsumerOptions, Hooks> {
   readonly groupId: string | null
   readonly groupInstanceId: string | null
   readonly assignments: ConsumerOptions['assignments'] | null
@@ -80,7 +102,7 @@ export function consumerSettingsOf(options: ConsumerOptions): ConsumerSettings {
     sessionTimeoutMs: 45_000,
     heartbeatIntervalMs: 3_000,
     rebalanceTimeoutMs: 300_000,
-    assignors: ['range', 'roundrobin'],
+    assignors: ['range', 'roundrobin', 'RoundRobinAssigner'],
     ...given(options),
   }
   if ((settings.topics.length === 0) === (settings.assignments === null)) {
@@ -92,6 +114,7 @@ export function consumerSettingsOf(options: ConsumerOptions): ConsumerSettings {
   for (const name of settings.assignors) {
     if (assignorNamed(name) === undefined) throw new InvalidArgument(`assignors: there is no '${name}'`)
   }
+  if (settings.assignors.length === 0) throw new InvalidArgument('assignors must name at least one')
   for (const name of counts) atLeast(name, settings[name], 1)
   for (const name of durations) atLeast(name, settings[name], 0)
   return settings

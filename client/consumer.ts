@@ -8,20 +8,33 @@
  * record in hand. One loop at a time.
  */
 import type { Cluster } from './cluster.ts'
+import { Commits } from './commits.ts'
 import { type ConsumerOptions, type ConsumerSettings, consumerSettingsOf } from './consumer-settings.ts'
+import { channels } from './diagnostics.ts'
 import { asKafkaError, ClientClosed, InvalidArgument, type KafkaError } from './errors.ts'
 import { Fetcher } from './fetcher.ts'
 import { GroupMember } from './group-member.ts'
 import { Lifetime } from './lifetime.ts'
-import { type Committer, commitOffsets, type OffsetToCommit, type Position } from './offsets.ts'
+import type { OffsetToCommit, Position } from './offsets.ts'
 import { nameOf, type TopicPartition } from './partition.ts'
 import { type ConsumerRecord, PartitionReader } from './partition-reader.ts'
-import type { Timer } from './transport.ts'
 
 /** Records of one partition, in order. */
 export interface ConsumerBatch extends TopicPartition {
   readonly records: readonly ConsumerRecord[]
   readonly highWatermark: number
+}
+
+/** How far a consumer is in a partition. */
+export interface ConsumerPosition extends TopicPartition {
+  /** The next offset for the loop; -1 while it is looked up. */
+  readonly position: number
+  /** The next offset after the last commit; -1: none that this consumer knows of. */
+  readonly committed: number
+  /** As last heard; -1: never. */
+  readonly highWatermark: number
+  /** Records between the two; -1 while either is unknown. */
+  readonly lag: number
 }
 
 export class Consumer implements AsyncIterable<ConsumerRecord> {
@@ -30,18 +43,18 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
   readonly #lifetime: Lifetime
   readonly #fetcher: Fetcher
   readonly #member: GroupMember | null
+  readonly #commits: Commits
   #membership: Promise<void> | null = null
   #hasStarted = false
   /** Whose record or batch the loop has in hand. */
   #inHand: PartitionReader | null = null
-  /** The loop gets nothing more until the partitions are given up. */
-  #isDraining = false
+  /** A hook is at work on what was just assigned: the loop gets nothing until it is done. */
+  #isSettling = false
   #failure: KafkaError | null = null
   /** Resolved when something has changed that a waiting loop cares for. */
   #changed: (() => void)[] = []
   #handedBack: (() => void)[] = []
   #turn = 0
-  #commitTimer: Timer | null = null
   #closing: Promise<void> | null = null
 
   /** Made by `client.consumer()`. */
@@ -61,9 +74,18 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
         ? null
         : new GroupMember(cluster, this.#settings, groupId, groupLane, this.#lifetime, {
             assigned: (partitions) => this.#assign(partitions),
-            revoke: (isLost) => this.#revoke(isLost),
+            revoke: (partitions, isLost) => this.#revoke(partitions, isLost),
             failed: (error) => this.#fail(error),
           })
+    const [fetcher, member] = [this.#fetcher, this.#member]
+    this.#commits = new Commits(cluster, this.#settings, this.#lifetime, {
+      get readers() {
+        return fetcher.readers
+      },
+      get committer() {
+        return member?.committer ?? null
+      },
+    })
     const forget = cluster.adopt(this, this.#lifetime)
     this.#lifetime.onEnd((reason) => {
       forget()
@@ -71,6 +93,11 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       cluster.brokers.drop(groupLane, reason)
       this.#wake()
     })
+    const { signal } = this.#settings
+    const close = (): void => void this.close()
+    signal?.addEventListener('abort', close)
+    this.#lifetime.onEnd(() => signal?.removeEventListener('abort', close))
+    if (signal?.aborted === true) close()
   }
 
   /** What it reads at present. */
@@ -78,13 +105,14 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     return this.#fetcher.readers.map(({ topic, partition }) => ({ topic, partition }))
   }
 
-  /** Of each partition: the next offset for the loop, and the high watermark as last heard (-1: never). */
-  get positions(): readonly (TopicPartition & { position: number; highWatermark: number })[] {
-    return this.#fetcher.readers.map(({ topic, partition, delivered, highWatermark }) => ({
+  get positions(): readonly ConsumerPosition[] {
+    return this.#fetcher.readers.map(({ topic, partition, delivered, committed, highWatermark }) => ({
       topic,
       partition,
       position: delivered,
+      committed,
       highWatermark,
+      lag: delivered < 0 || highWatermark < 0 ? -1 : Math.max(0, highWatermark - delivered),
     }))
   }
 
@@ -110,6 +138,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     this.#fetcher.wake()
   }
 
+  /** Hands out nothing of these until `resume`; what was fetched is kept. @throws InvalidArgument */
   pause(places: readonly TopicPartition[]): void {
     for (const place of places) this.#reader(place).isPaused = true
   }
@@ -125,7 +154,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
    * @throws KafkaError; REBALANCE_IN_PROGRESS means that the partitions are about to move
    */
   async commit(offsets?: readonly OffsetToCommit[]): Promise<void> {
-    await this.#commit(offsets ?? this.#deliveredOffsets())
+    await (offsets === undefined ? this.#commits.commitDelivered() : this.#commits.commit(offsets))
   }
 
   /** Commits what is processed, leaves the group, stops. Never rejects. */
@@ -139,13 +168,19 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    this.#commitTimer?.cancel()
+    this.#commits.stop()
     if (!this.#lifetime.isOver && this.#settings.groupId !== null) {
-      const farewell = this.#commitProcessed().then(() => this.#member?.leave(timeoutMs))
+      const farewell = this.#farewell(timeoutMs)
       await this.#lifetime.within(farewell, timeoutMs, 'close').catch(() => {})
     }
     this.#lifetime.end(new ClientClosed('consumer'))
     await this.#membership
+  }
+
+  async #farewell(timeoutMs: number): Promise<void> {
+    if (this.#member !== null) await this.#tellRevoked(this.assignment, false)
+    await this.#commits.commitProcessed()
+    await this.#member?.leave(timeoutMs)
   }
 
   #iterator<T>(take: (reader: PartitionReader) => T | null): AsyncIterableIterator<T> {
@@ -169,7 +204,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
 
   /** Nothing may be handed out just now. */
   #isIdle(): boolean {
-    return this.#isDraining || this.#failure !== null || this.#lifetime.isOver
+    return this.#isSettling || this.#failure !== null || this.#lifetime.isOver
   }
 
   async #await<T>(take: (reader: PartitionReader) => T | null): Promise<IteratorResult<T>> {
@@ -178,7 +213,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       this.#throwFailure()
       if (this.#closing !== null) return { value: undefined, done: true }
       this.#lifetime.check()
-      const item = this.#isDraining ? null : this.#take(take)
+      const item = this.#isSettling ? null : this.#take(take)
       if (item !== null) return { value: item, done: false }
       if (this.#isFinished()) return { value: undefined, done: true }
       await new Promise<void>((resolve) => this.#changed.push(resolve))
@@ -191,7 +226,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     try {
       for (let i = 0; i < readers.length; i++) {
         const reader = readers[this.#turn % readers.length]
-        if (reader !== undefined && !reader.isPaused && reader.hasData) {
+        if (reader !== undefined && !reader.isPaused && !reader.isLeaving && reader.hasData) {
           const before = reader.bufferedBytes
           const item = take(reader)
           if (reader.bufferedBytes < before) this.#fetcher.wake()
@@ -221,7 +256,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
 
   #start(): void {
     if (this.#hasStarted) this.#fetcher.resume()
-    else if (this.#settings.autoCommit) this.#commitLater()
+    else this.#commits.start()
     if (this.#member !== null) this.#join(this.#member)
     else if (!this.#hasStarted) void this.#assignAlone()
     this.#hasStarted = true
@@ -238,11 +273,11 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     const { assignments, topics } = this.#settings
     try {
       if (assignments !== null && assignments !== undefined) {
-        this.#assign(assignments)
+        await this.#assign(assignments)
         return
       }
       const metadata = await Promise.all(topics.map((topic) => this.#cluster.topic(topic)))
-      this.#assign(
+      await this.#assign(
         metadata.flatMap(({ name, partitions }) =>
           partitions.map(({ index }) => ({ topic: name, partition: index })),
         ),
@@ -253,29 +288,62 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     }
   }
 
-  #assign(partitions: readonly (TopicPartition & { from?: Position })[]): void {
-    const { isolation, expandedBytesMax } = this.#settings
-    const start = this.#settings.groupId === null ? this.#settings.from : 'committed'
+  /** All that is to be read from now on; who reads on goes on where it is. */
+  async #assign(partitions: readonly (TopicPartition & { from?: Position })[]): Promise<void> {
+    const { isolation, expandedBytesMax, groupId, rebalance } = this.#settings
+    const start = groupId === null ? this.#settings.from : 'committed'
     const options = { isolated: isolation === 'read_committed', expandedBytesMax }
+    const before = new Map(this.#fetcher.readers.map((reader) => [reader.name, reader]))
+    const added = partitions.filter((place) => !before.has(nameOf(place)))
+    this.#isSettling = added.length > 0 && rebalance?.assigned !== undefined
+    this.#fetcher.assign(
+      partitions.map(
+        (place) => before.get(nameOf(place)) ?? new PartitionReader(place, place.from ?? start, options),
+      ),
+    )
+    if (groupId !== null && channels.assigned.hasSubscribers) {
+      channels.assigned.publish({ groupId, partitions: added })
+    }
+    try {
+      if (added.length > 0) await rebalance?.assigned?.(added.map(placeOf))
+    } catch (cause) {
+      this.#fail(asKafkaError(cause))
+    }
     this.#hasAssignment = true
-    this.#isDraining = false
-    this.#fetcher.assign(partitions.map((place) => new PartitionReader(place, place.from ?? start, options)))
+    this.#isSettling = false
     this.#wake()
   }
 
-  async #revoke(isLost: boolean): Promise<void> {
-    this.#isDraining = true
-    if (this.#inHand !== null) {
+  async #revoke(partitions: readonly TopicPartition[], isLost: boolean): Promise<void> {
+    const names = new Set(partitions.map(nameOf))
+    const leaving = this.#fetcher.readers.filter((reader) => names.has(reader.name))
+    for (const reader of leaving) reader.isLeaving = true
+    if (this.#inHand?.isLeaving === true) {
       const handedBack = new Promise<void>((resolve) => this.#handedBack.push(resolve))
       const { rebalanceTimeoutMs } = this.#settings
       await this.#lifetime.within(handedBack, rebalanceTimeoutMs, 'the loop').catch(() => {
         this.#cluster.settings.logger.warn({}, 'consumer: the loop is slower than rebalanceTimeoutMs')
       })
     }
-    if (!isLost && this.#settings.autoCommit) await this.#commitProcessed()
-    this.#hasAssignment = false
-    this.#inHand = null
-    this.#fetcher.assign([])
+    await this.#tellRevoked(leaving.map(placeOf), isLost)
+    if (!isLost) await this.#commits.commitProcessed()
+    if (this.#inHand?.isLeaving === true) this.#inHand = null
+    const staying = this.#fetcher.readers.filter((reader) => !reader.isLeaving)
+    if (staying.length === 0) this.#hasAssignment = false
+    this.#fetcher.assign(staying)
+  }
+
+  async #tellRevoked(partitions: readonly TopicPartition[], isLost: boolean): Promise<void> {
+    const { groupId, rebalance } = this.#settings
+    if (partitions.length === 0) return
+    if (groupId !== null && channels.revoked.hasSubscribers) {
+      channels.revoked.publish({ groupId, partitions, isLost })
+    }
+    try {
+      await ((isLost ? rebalance?.lost : undefined) ?? rebalance?.revoked)?.(partitions)
+    } catch (cause) {
+      this.#fail(asKafkaError(cause))
+    }
   }
 
   /** The loop asks for the next: it is done with what it had. */
@@ -291,60 +359,6 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     const waiting = this.#handedBack
     this.#handedBack = []
     for (const resolve of waiting) resolve()
-  }
-
-  #commitLater(): void {
-    this.#commitTimer = this.#lifetime.timer(this.#settings.autoCommitIntervalMs, () => {
-      void this.#commitProcessed().then(() => {
-        if (this.#closing === null) this.#commitLater()
-      })
-    })
-  }
-
-  /** What is processed and not committed yet. A failure is logged: the next time commits it as well. */
-  async #commitProcessed(): Promise<void> {
-    if (!this.#settings.autoCommit) return
-    const offsets = this.#fetcher.readers
-      .filter((reader) => reader.processed >= 0 && reader.processed !== reader.committed)
-      .map(({ topic, partition, processed }) => ({ topic, partition, offset: processed }))
-    try {
-      await this.#commit(offsets)
-    } catch (cause) {
-      if (this.#lifetime.isOver) return
-      const { code, message } = asKafkaError(cause)
-      this.#cluster.settings.logger.warn({ code }, `consumer: offsets were not committed: ${message}`)
-    }
-  }
-
-  #deliveredOffsets(): OffsetToCommit[] {
-    return this.#fetcher.readers
-      .filter((reader) => reader.delivered >= 0 && reader.delivered !== reader.committed)
-      .map(({ topic, partition, delivered }) => ({ topic, partition, offset: delivered }))
-  }
-
-  async #commit(offsets: readonly OffsetToCommit[]): Promise<void> {
-    if (offsets.length === 0) return
-    const committer = this.#committer()
-    await this.#cluster.retry(
-      `commit for group ${committer.groupId}`,
-      () => commitOffsets(this.#cluster, committer, offsets),
-      // The topic was deleted: there is nothing to wait for.
-      { isFinal: ({ code }) => code === 'UNKNOWN_TOPIC_OR_PARTITION' },
-    )
-    for (const offset of offsets) {
-      const reader = this.#fetcher.readers.find((r) => r.name === nameOf(offset))
-      if (reader === undefined) continue
-      reader.committed = offset.offset
-      // Who commits says that it is done with what lies before.
-      reader.processed = Math.max(reader.processed, offset.offset)
-    }
-  }
-
-  #committer(): Committer {
-    if (this.#member !== null) return this.#member.committer
-    const { groupId } = this.#settings
-    if (groupId === null) throw new InvalidArgument('a commit needs a groupId')
-    return { groupId, memberId: '', generationId: -1, groupInstanceId: null }
   }
 
   #reader(place: TopicPartition): PartitionReader {
@@ -372,4 +386,8 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     this.#changed = []
     for (const resolve of waiting) resolve()
   }
+}
+
+function placeOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition }
 }

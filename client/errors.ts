@@ -6,7 +6,16 @@ import { type ErrorName, errorName, isRetriable } from '../src/base/error-codes.
 import { sentences } from './error-sentences.ts'
 
 /** Kafka's names, and those of faults that never leave the client. */
-export type ErrorCode = ErrorName | 'CLIENT_CLOSED' | 'INVALID_ARGUMENT' | 'BUFFER_EXHAUSTED' | 'NO_OFFSET'
+export type ErrorCode =
+  | ErrorName
+  | 'CLIENT_CLOSED'
+  | 'ABORTED'
+  | 'INVALID_ARGUMENT'
+  | 'BUFFER_EXHAUSTED'
+  | 'NO_OFFSET'
+  | 'LOG_TRUNCATED'
+  | 'SERDE_FAILED'
+  | 'REGISTRY_FAILED'
 
 export interface ErrorOptions {
   readonly retriable?: boolean
@@ -169,6 +178,37 @@ export class NoOffset extends KafkaError {
   override name = 'NoOffset'
   constructor(what: string) {
     super('NO_OFFSET', what, { advice: "seek, or set offsetReset to 'earliest' or 'latest'" })
+  }
+}
+
+/** Records that a consumer has read are not in the log any more (KIP-320). Others may have taken their offsets. */
+export interface Truncation {
+  readonly topic: string
+  readonly partition: number
+  /** Of the next record that would have been read. */
+  readonly position: number
+  /** Where the log and what was read part. */
+  readonly divergedAt: number
+}
+
+/** A `Truncation` that `offsetReset` 'none' makes an error of. */
+export class LogTruncated extends KafkaError {
+  override name = 'LogTruncated'
+  constructor(readonly truncation: Truncation) {
+    const { topic, partition, position, divergedAt } = truncation
+    super(
+      'LOG_TRUNCATED',
+      `partition ${topic}-${partition} lost its records from ${divergedAt}; the position was ${position}`,
+      { advice: 'undo what came of the records that are gone, then seek to divergedAt' },
+    )
+  }
+}
+
+/** The caller's AbortSignal ended the call. What was asked may yet happen. `cause` is the signal's reason. */
+export class Aborted extends KafkaError {
+  override name = 'AbortError'
+  constructor(what: string, reason: unknown) {
+    super('ABORTED', `${what} was aborted`, { cause: reason })
   }
 }
 

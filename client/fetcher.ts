@@ -3,19 +3,26 @@
  * have less than their share at hand. What is at hand is bounded, per partition and in all.
  */
 import { Fetch } from '../src/protocol/apis/fetch.ts'
-import { type ResponseOf, zeroUuid } from '../src/protocol/notation.ts'
 import { backoff } from './backoff.ts'
 import type { Lane } from './brokers.ts'
 import type { Cluster } from './cluster.ts'
 import type { ConsumerSettings } from './consumer-settings.ts'
-import { asKafkaError, KafkaError, NoOffset, refused } from './errors.ts'
+import { channels } from './diagnostics.ts'
+import { asKafkaError, KafkaError, LogTruncated, NoOffset, refused, type Truncation } from './errors.ts'
+import {
+  answerFor,
+  divergingEpochMin,
+  type FetchResponse,
+  fetchRequest,
+  fetchVersion,
+  leaderEpochOf,
+  type PartitionAnswer,
+} from './fetch-request.ts'
 import type { Lifetime } from './lifetime.ts'
 import { committedOffsets, findOffsets, type Position } from './offsets.ts'
-import { byTopic } from './partition.ts'
 import type { PartitionReader } from './partition-reader.ts'
 import type { Timer } from './transport.ts'
-
-type PartitionAnswer = ResponseOf<typeof Fetch>['responses'][number]['partitions'][number]
+import { findTruncation } from './truncation.ts'
 
 export interface FetcherEvents {
   /** Some reader has data, or has reached its end. */
@@ -24,8 +31,7 @@ export interface FetcherEvents {
   failed(error: KafkaError): void
 }
 
-/** The last version that names topics; later ones need topic ids. */
-const namedTopicsMax = 12
+const placesOf = { earliest: 'beginning', latest: 'end' } as const
 
 export class Fetcher {
   readonly #cluster: Cluster
@@ -101,7 +107,13 @@ export class Fetcher {
     const leaders = new Map<number, PartitionReader[]>()
     let retryAt = Infinity
     for (const reader of this.#rotated()) {
-      if (!reader.isPlaced || reader.isPaused || reader.bufferedBytes >= partitionBytesMax) continue
+      if (
+        !reader.isPlaced ||
+        reader.isPaused ||
+        reader.isLeaving ||
+        reader.bufferedBytes >= partitionBytesMax
+      )
+        continue
       if (reader.position >= reader.stopAt) continue
       if (reader.retryAt > now) {
         retryAt = Math.min(retryAt, reader.retryAt)
@@ -127,7 +139,7 @@ export class Fetcher {
       const response = await this.#request(leader, readers)
       if (response.errorCode !== 0) throw refused(response.errorCode, `fetch from broker ${leader}`)
       readers.forEach((reader, i) => {
-        const answer = this.#answerFor(reader, response)
+        const answer = answerFor(reader, response, this.#cluster.metadata)
         if (answer !== undefined && reader.version === versions[i]) this.#take(reader, answer)
       })
     } catch (cause) {
@@ -141,52 +153,40 @@ export class Fetcher {
     }
   }
 
-  async #request(leader: number, readers: readonly PartitionReader[]): Promise<ResponseOf<typeof Fetch>> {
+  async #request(leader: number, readers: readonly PartitionReader[]): Promise<FetchResponse> {
     const { metadata, brokers, settings } = this.#cluster
-    const { fetchBytesMin, fetchWaitMs, fetchBytesMax, partitionBytesMax, isolation } = this.#settings
-    const topicIds = new Map(readers.map(({ topic }) => [topic, metadata.known(topic)?.topicId ?? zeroUuid]))
-    const hasIds = [...topicIds.values()].every((id) => id !== zeroUuid)
     const connection = await brokers.connection(leader, this.#lane)
-    const version = connection.versionOf(Fetch, hasIds ? undefined : namedTopicsMax)
-    const request = {
-      maxWaitMs: fetchWaitMs,
-      minBytes: fetchBytesMin,
-      maxBytes: fetchBytesMax,
-      isolationLevel: isolation === 'read_committed' ? 1 : 0,
-      topics: [...byTopic(readers)].map(([topic, list]) => ({
-        topic,
-        topicId: topicIds.get(topic) ?? zeroUuid,
-        partitions: list.map((reader) => ({
-          partition: reader.partition,
-          currentLeaderEpoch: metadata.known(topic)?.partitions[reader.partition]?.leaderEpoch ?? -1,
-          fetchOffset: reader.position,
-          ...(version >= 12 && { lastFetchedEpoch: reader.lastEpoch }),
-          partitionMaxBytes: partitionBytesMax,
-        })),
-      })),
-      forgottenTopicsData: [],
-    }
-    return connection.send(Fetch, request, version, fetchWaitMs + settings.requestTimeoutMs)
+    const version = fetchVersion(connection, metadata, readers)
+    if (version < divergingEpochMin) await this.#check(leader, readers)
+    const request = fetchRequest(readers, metadata, this.#settings, version)
+    return connection.send(Fetch, request, version, this.#settings.fetchWaitMs + settings.requestTimeoutMs)
   }
 
-  #answerFor(reader: PartitionReader, response: ResponseOf<typeof Fetch>): PartitionAnswer | undefined {
-    const topicId = this.#cluster.metadata.known(reader.topic)?.topicId
-    return response.responses
-      .find((row) => (row.topic === '' ? row.topicId === topicId : row.topic === reader.topic))
-      ?.partitions.find((row) => row.partitionIndex === reader.partition)
+  /** Once per epoch of the leader, for brokers that do not do it with every fetch. */
+  async #check(leader: number, readers: readonly PartitionReader[]): Promise<void> {
+    for (const reader of readers) {
+      const epoch = leaderEpochOf(this.#cluster.metadata, reader)
+      if (epoch < 0 || reader.checkedEpoch === epoch) continue
+      const { version } = reader
+      const truncation = await findTruncation(this.#cluster, leader, reader, epoch)
+      if (reader.version !== version) continue
+      if (truncation !== null) this.#truncated(reader, truncation)
+      reader.checkedEpoch = epoch
+    }
   }
 
   #take(reader: PartitionReader, answer: PartitionAnswer): void {
     if (answer.errorCode !== 0) {
       const error = refused(answer.errorCode, `partition ${reader.name}`)
-      if (error.code === 'OFFSET_OUT_OF_RANGE') this.#reset(reader, error)
+      if (error.code === 'OFFSET_OUT_OF_RANGE') void this.#outOfRange(reader, error)
       else this.#failed(reader, error)
       return
     }
     reader.failures = 0
     reader.missingSince = null
     if (answer.divergingEpoch.endOffset >= 0) {
-      this.#truncated(reader, answer.divergingEpoch.endOffset)
+      const { topic, partition, position } = reader
+      this.#truncated(reader, { topic, partition, position, divergedAt: answer.divergingEpoch.endOffset })
       return
     }
     const [bytes] = answer.records
@@ -201,7 +201,32 @@ export class Fetcher {
       this.#fail(new KafkaError('CORRUPT_MESSAGE', `partition ${reader.name}: ${why}`, { cause }))
       return
     }
+    if (channels.fetched.hasSubscribers && bytes !== undefined && bytes.length > 0) {
+      const { topic, partition, highWatermark, position } = reader
+      const lag = Math.max(0, highWatermark - position)
+      channels.fetched.publish({ topic, partition, bytes: bytes.length, highWatermark, lag })
+    }
     if (reader.hasData || reader.position >= reader.stopAt) this.#events.arrived()
+  }
+
+  /** Trimmed away, never written, or written and lost: only the last is a truncation. */
+  async #outOfRange(reader: PartitionReader, error: KafkaError): Promise<void> {
+    const { version } = reader
+    // Not before the leader has been asked.
+    reader.retryAt = Infinity
+    try {
+      const { leader, leaderEpoch } = await this.#cluster.metadata.leader(reader.topic, reader.partition)
+      const truncation = await findTruncation(this.#cluster, leader, reader, leaderEpoch)
+      reader.retryAt = 0
+      if (reader.version !== version || this.#lifetime.isOver) return
+      if (truncation === null) this.#reset(reader, error)
+      else this.#truncated(reader, truncation)
+      this.wake()
+    } catch (cause) {
+      reader.retryAt = 0
+      if (reader.version === version) this.#failed(reader, asKafkaError(cause))
+      this.wake()
+    }
   }
 
   /** The position was trimmed away, or lies beyond the end. */
@@ -212,22 +237,34 @@ export class Fetcher {
       this.#fail(new NoOffset(`${what}: it was trimmed away, or never written`))
       return
     }
+    const place = typeof offsetReset === 'string' ? placesOf[offsetReset] : offsetReset
     this.#cluster.settings.logger.warn(
-      { code: error.code },
-      `consumer: ${what}; it goes on from the ${offsetReset}`,
+      { code: error.code, topic: reader.topic, partition: reader.partition, position: reader.position },
+      `consumer: ${what}; it goes on from ${typeof place === 'string' ? `the ${place}` : `time ${place.timestamp}`}`,
     )
-    reader.seek(offsetReset === 'earliest' ? 'beginning' : 'end')
+    reader.seek(place)
   }
 
-  /** Records that we have read are not in the log any more: an unclean election. Never passed over in silence. */
-  #truncated(reader: PartitionReader, endOffset: number): void {
-    const what = `${reader.name} was truncated to ${endOffset}, below the position ${reader.position}`
-    if (this.#settings.offsetReset === 'none') {
-      this.#fail(new NoOffset(what))
+  /** Records that were read are not in the log any more: an unclean election. Never passed over in silence. */
+  #truncated(reader: PartitionReader, truncation: Truncation): void {
+    const { offsetReset, onTruncated } = this.#settings
+    if (channels.truncated.hasSubscribers) channels.truncated.publish(truncation)
+    const error = new LogTruncated(truncation)
+    try {
+      onTruncated?.(truncation)
+    } catch (cause) {
+      this.#fail(asKafkaError(cause))
       return
     }
-    this.#cluster.settings.logger.warn({ endOffset }, `consumer: ${what}; it goes on from there`)
-    reader.place(endOffset)
+    if (offsetReset === 'none') {
+      this.#fail(error)
+      return
+    }
+    this.#cluster.settings.logger.warn(
+      { code: error.code, ...truncation },
+      `consumer: ${error.message}; it goes on from there`,
+    )
+    reader.place(truncation.divergedAt)
   }
 
   #failed(reader: PartitionReader, error: KafkaError): void {

@@ -1,8 +1,8 @@
 /** What the leader of a generation does for all: reads the members' subscriptions, divides the partitions. */
-import { decodeSubscription } from '../src/protocol/consumer-protocol.ts'
-import type { Assignor, GroupMemberInfo } from './assignors.ts'
+import type { Assignor } from './assignors.ts'
 import type { Cluster } from './cluster.ts'
 import type { TopicPartition } from './partition.ts'
+import { memberInfo } from './subscription.ts'
 
 export interface Division {
   readonly assignment: ReadonlyMap<string, readonly TopicPartition[]>
@@ -16,10 +16,7 @@ export async function divide(
   assignor: Assignor,
   members: readonly { memberId: string; groupInstanceId: string | null; metadata: Buffer }[],
 ): Promise<Division> {
-  const subscribed = members.map(({ memberId, groupInstanceId, metadata }): GroupMemberInfo => {
-    const { topics } = decodeSubscription(metadata)
-    return { memberId, groupInstanceId, topics }
-  })
+  const subscribed = members.map((member) => memberInfo(assignor, member))
   const names = new Set(subscribed.flatMap((member) => member.topics))
   const { topics } = await cluster.retry('topics of the group', () => cluster.metadata.refresh(names))
   // A topic that does not exist is left out; it is divided when it appears.

@@ -2,20 +2,21 @@
  * Membership in a consumer group, by the classic protocol: join, agree on an assignment, send heartbeats; again whenever the
  * coordinator says that the group changes.
  *
- *     joining --> syncing --> stable --(rebalance)--> draining --> joining
+ *     joining --> syncing --> stable --(rebalance)--> draining --> joining             eager: all is given up first
+ *     joining --> syncing --> draining what moves --> stable, or joining again         cooperative: the rest goes on
  *
  * Draining: heartbeats go on while the application finishes what it has in hand, so that what is revoked is processed and
  * committed before somebody else gets it.
- * @source KIP-62, KIP-345, KIP-394
+ * @source KIP-62, KIP-345, KIP-394, KIP-429
  */
 import { errorName } from '../src/base/error-codes.ts'
 import { Heartbeat } from '../src/protocol/apis/heartbeat.ts'
 import { JoinGroup } from '../src/protocol/apis/join-group.ts'
 import { LeaveGroup } from '../src/protocol/apis/leave-group.ts'
 import { SyncGroup } from '../src/protocol/apis/sync-group.ts'
-import { decodeAssignment, encodeAssignment, encodeSubscription } from '../src/protocol/consumer-protocol.ts'
+import { decodeAssignment, encodeAssignment } from '../src/protocol/consumer-protocol.ts'
 import type { ResponseOf } from '../src/protocol/notation.ts'
-import { assignorNamed } from './assignors.ts'
+import { type Assignor, assignorNamed } from './assignors.ts'
 import type { Lane } from './brokers.ts'
 import type { Cluster } from './cluster.ts'
 import type { ConsumerSettings } from './consumer-settings.ts'
@@ -23,21 +24,22 @@ import { asKafkaError, BrokerRefused, expectNone, type KafkaError, refused } fro
 import { divide } from './group-leader.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { Committer } from './offsets.ts'
-import { byTopic, type TopicPartition } from './partition.ts'
+import { nameOf, type TopicPartition } from './partition.ts'
+import { listOf, subscriptionFor } from './subscription.ts'
 import type { Timer } from './transport.ts'
 
 export interface MemberEvents {
-  /** These are ours until the next `revoke`. */
-  assigned(partitions: readonly TopicPartition[]): void
+  /** These are ours, all of them, until `revoke`. */
+  assigned(partitions: readonly TopicPartition[]): Promise<void>
   /**
-   * Called before the group changes. Resolves when nothing of what was assigned is in hand any more, and what was finished
-   * is committed. `isLost`: the membership is gone already, so that a commit would be refused.
+   * Called before these go to somebody else. Resolves when nothing of them is in hand any more, and what was finished is
+   * committed. `isLost`: the membership is gone already, so that a commit would be refused.
    */
-  revoke(isLost: boolean): Promise<void>
+  revoke(partitions: readonly TopicPartition[], isLost: boolean): Promise<void>
   failed(error: KafkaError): void
 }
 
-const subscriptionVersion = 1
+const assignmentVersion = 1
 const protocolType = 'consumer'
 
 /** The coordinator has forgotten us, or gone on without us. */
@@ -53,6 +55,10 @@ export class GroupMember {
   #memberId = ''
   #generationId = -1
   #isStable = false
+  /** As last assigned. Eager members have given it up when they join, but the sticky one remembers it. */
+  #owned: readonly TopicPartition[] = []
+  readonly #assignors: readonly Assignor[]
+  readonly #isCooperative: boolean
   /** What the leader saw when it divided; a change asks for a new division. Empty in other members. */
   #divided: ReadonlyMap<string, number> = new Map()
 
@@ -70,6 +76,9 @@ export class GroupMember {
     this.#lane = lane
     this.#lifetime = lifetime
     this.#events = events
+    this.#assignors = settings.assignors.flatMap((name) => assignorNamed(name) ?? [])
+    // One that is not, among them, may be what the group agrees on: so KIP-429 moves a group over in two restarts.
+    this.#isCooperative = this.#assignors.every((assignor) => assignor.isCooperative)
   }
 
   get isStable(): boolean {
@@ -91,12 +100,20 @@ export class GroupMember {
       for (;;) {
         await this.#join()
         const isLost = await this.#stayAlive()
-        await this.#drain(isLost)
+        this.#isStable = false
+        if (isLost || !this.#isCooperative) await this.#giveUp(this.#owned, isLost)
+        if (isLost) this.#forget()
       }
     } catch (cause) {
       this.#isStable = false
       if (!this.#lifetime.isOver) this.#events.failed(asKafkaError(cause))
     }
+  }
+
+  /** What it had is somebody else's. */
+  #forget(): void {
+    if (this.#isCooperative) this.#owned = []
+    this.#generationId = -1
   }
 
   /** Tells the coordinator, unless it is a static member, whose partitions wait for its return. Never rejects. */
@@ -129,22 +146,35 @@ export class GroupMember {
         this.#generationId = joined.generationId
         const assignments = await this.#divide(joined)
         const assignment = await this.#requestSync(joined, assignments)
-        this.#isStable = true
-        this.#events.assigned(partitionsOf(assignment))
-        return
+        if (await this.#settle(partitionsOf(assignment))) return
       } catch (cause) {
         const error = asKafkaError(cause)
         this.#lifetime.check()
         if (error.code === 'UNKNOWN_MEMBER_ID') this.#memberId = ''
         else if (error.code !== 'REBALANCE_IN_PROGRESS' && error.code !== 'ILLEGAL_GENERATION') throw error
+        if (this.#isCooperative && lost.has(error.code)) {
+          await this.#giveUp(this.#owned, true)
+          this.#forget()
+        }
         await this.#lifetime.sleep(this.#cluster.settings.retryBackoffMs)
       }
     }
   }
 
+  /** Takes over the assignment. @returns false when others wait for what was given up: the group has to meet again */
+  async #settle(partitions: readonly TopicPartition[]): Promise<boolean> {
+    const names = new Set(partitions.map(nameOf))
+    const leaving = this.#isCooperative ? this.#owned.filter((place) => !names.has(nameOf(place))) : []
+    if (leaving.length > 0) await this.#giveUp(leaving, false)
+    this.#owned = partitions
+    this.#isStable = leaving.length === 0
+    await this.#beating(this.#events.assigned(partitions))
+    return leaving.length === 0
+  }
+
   #requestJoin(): Promise<ResponseOf<typeof JoinGroup>> {
-    const { sessionTimeoutMs, rebalanceTimeoutMs, groupInstanceId, assignors, topics } = this.#settings
-    const metadata = encodeSubscription({ topics: [...topics], ownedPartitions: [] }, subscriptionVersion)
+    const { sessionTimeoutMs, rebalanceTimeoutMs, groupInstanceId, topics } = this.#settings
+    const past = { owned: this.#owned, generationId: this.#generationId }
     // The answer comes when all members have joined, or have had their time for it.
     const timeoutMs = rebalanceTimeoutMs + 5_000
     return this.#cluster.retry(
@@ -160,7 +190,10 @@ export class GroupMember {
             memberId: this.#memberId,
             ...(version >= 5 && { groupInstanceId }),
             protocolType,
-            protocols: assignors.map((name) => ({ name, metadata })),
+            protocols: this.#assignors.map((assignor) => ({
+              name: assignor.name,
+              metadata: subscriptionFor(assignor, topics, past),
+            })),
           }),
           { lane: this.#lane, timeoutMs },
         )
@@ -191,15 +224,7 @@ export class GroupMember {
     this.#divided = partitionCounts
     return [...assignment].map(([memberId, partitions]) => ({
       memberId,
-      assignment: encodeAssignment(
-        {
-          assignedPartitions: [...byTopic(partitions)].map(([topic, list]) => ({
-            topic,
-            partitions: list.map(({ partition }) => partition),
-          })),
-        },
-        subscriptionVersion,
-      ),
+      assignment: encodeAssignment({ assignedPartitions: listOf(partitions) }, assignmentVersion),
     }))
   }
 
@@ -261,9 +286,13 @@ export class GroupMember {
     }
   }
 
-  /** Gives everything up, sending heartbeats as long as that takes. */
-  async #drain(isLost: boolean): Promise<void> {
-    this.#isStable = false
+  #giveUp(partitions: readonly TopicPartition[], isLost: boolean): Promise<void> {
+    const done = this.#events.revoke(partitions, isLost)
+    return isLost ? done : this.#beating(done)
+  }
+
+  /** Sends heartbeats as long as the application takes. */
+  async #beating(work: Promise<void>): Promise<void> {
     let timer: Timer | null = null
     const beatLater = (): void => {
       timer = this.#lifetime.timer(this.#settings.heartbeatIntervalMs, () => {
@@ -272,9 +301,9 @@ export class GroupMember {
         beatLater()
       })
     }
-    if (!isLost) beatLater()
+    beatLater()
     try {
-      await this.#events.revoke(isLost)
+      await work
     } finally {
       ;(timer as Timer | null)?.cancel()
     }

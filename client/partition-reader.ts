@@ -48,6 +48,8 @@ export class PartitionReader {
   /** Iteration with stopAtEnd ends here; Infinity without. */
   stopAt = Infinity
   isPaused = false
+  /** About to go to another member: nothing more is handed out. */
+  isLeaving = false
   /** Fetched and not decoded yet. */
   bufferedBytes = 0
   /** Not to be fetched before, monotonic ms. */
@@ -57,6 +59,11 @@ export class PartitionReader {
   missingSince: number | null = null
   /** Of the last batch read: lets the broker notice that the log was truncated behind us (KIP-320). */
   lastEpoch = -1
+  /** The leader's epoch when the position was last checked against its log; for brokers that do not check by themselves. */
+  checkedEpoch = -1
+  /** Of the batches before `delivered` and `processed`: committed with the offset, so that truncation shows after a restart. */
+  deliveredEpoch = -1
+  processedEpoch = -1
   /** Changes with every seek, so that an answer to an older question is dropped. */
   version = 0
   readonly #isolated: boolean
@@ -64,6 +71,7 @@ export class PartitionReader {
   #chunks: Chunk[] = []
   #records: ConsumerRecord[] = []
   #nextRecord = 0
+  #recordsEpoch = -1
   /** Producers inside an aborted transaction, at the place where we decode. */
   readonly #aborting = new Set<number>()
 
@@ -100,6 +108,9 @@ export class PartitionReader {
     this.delivered = offset
     this.processed = offset
     this.lastEpoch = leaderEpoch
+    this.deliveredEpoch = leaderEpoch
+    this.processedEpoch = leaderEpoch
+    this.checkedEpoch = -1
     this.#forget()
   }
 
@@ -110,6 +121,8 @@ export class PartitionReader {
     this.delivered = -1
     this.processed = -1
     this.lastEpoch = -1
+    this.deliveredEpoch = -1
+    this.processedEpoch = -1
     this.#forget()
   }
 
@@ -130,7 +143,8 @@ export class PartitionReader {
     if (record === null) return null
     this.#nextRecord++
     this.delivered = record.offset + 1
-    if (this.#nextRecord >= this.#records.length && this.#chunks.length === 0) this.delivered = this.position
+    this.deliveredEpoch = this.#recordsEpoch
+    if (this.#nextRecord >= this.#records.length && this.#chunks.length === 0) this.#deliverAll()
     return record
   }
 
@@ -141,14 +155,21 @@ export class PartitionReader {
       taken.push(record)
       this.#nextRecord++
       this.delivered = record.offset + 1
+      this.deliveredEpoch = this.#recordsEpoch
     }
-    if (!this.hasData) this.delivered = this.position
+    if (!this.hasData) this.#deliverAll()
     return taken
   }
 
   /** The loop is done with what it was given. */
   confirm(): void {
     this.processed = this.delivered
+    this.processedEpoch = this.deliveredEpoch
+  }
+
+  #deliverAll(): void {
+    this.delivered = this.position
+    this.deliveredEpoch = this.lastEpoch
   }
 
   #peek(): ConsumerRecord | null {
@@ -156,7 +177,7 @@ export class PartitionReader {
       const chunk = this.#chunks[0]
       if (chunk === undefined) {
         // What is left were markers, or records of aborted transactions: nothing to hand out, but read.
-        if (this.isPlaced) this.delivered = this.position
+        if (this.isPlaced) this.#deliverAll()
         return null
       }
       this.#records = this.#decode(chunk)
@@ -176,6 +197,7 @@ export class PartitionReader {
   #decode(chunk: Chunk): ConsumerRecord[] {
     const at = chunk.batches[chunk.next++] ?? 0
     const { bytes } = chunk
+    this.#recordsEpoch = batch.leaderEpoch(bytes, at)
     if (!batch.verifyCrc(bytes, at)) {
       const where = `${this.name} at offset ${batch.baseOffset(bytes, at)}`
       throw new KafkaError('CORRUPT_MESSAGE', `a batch of ${where} fails its checksum`)
