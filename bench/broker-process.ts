@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-const executable = fileURLToPath(new URL('../src/cli/lograft.js', import.meta.url))
+const executable = fileURLToPath(new URL('../bundle/cli/lograft.js', import.meta.url))
 
 export class BrokerProcess {
   private constructor(

@@ -18,7 +18,12 @@ const compiled = (argument: string): string =>
 const tap = spawn(
   `${root}/node_modules/.bin/tap`,
   ['run', '--reporter=tap', ...process.argv.slice(2).map(compiled)],
-  { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] },
+  {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // Processes are started from the bundle: what users get is what is tested.
+    env: { LOGRAFT_EXECUTABLE: `${root}build/bundle/cli/lograft.js`, ...process.env },
+  },
 )
 const report = new TapReport((line) => process.stdout.write(`${line}\n`))
 const exited = new Promise<number>((resolve) => tap.on('close', (code) => resolve(code ?? 1)))

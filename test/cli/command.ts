@@ -1,10 +1,9 @@
 /** Runs the real executable, as a shell would. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { environment, withoutLoader } from '../wire/broker.ts'
+import { environment, executable, withoutLoader } from '../wire/broker.ts'
 
-export const executable = fileURLToPath(new URL('../../src/cli/lograft.js', import.meta.url))
+export { executable }
 
 export interface Outcome {
   readonly code: number | null

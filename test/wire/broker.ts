@@ -19,7 +19,9 @@ const READY_WITHIN_MS = 30_000
 const STOP_WITHIN_MS = 10_000
 const STDERR_KEPT = 64 * 1024
 const command = process.env.LOGRAFT_TEST_COMMAND
-const lograft = fileURLToPath(new URL('../../src/cli/lograft.js', import.meta.url))
+/** `npm test` names the bundle, which is what users get; a test run by itself takes what tsc has just written. */
+export const executable =
+  process.env.LOGRAFT_EXECUTABLE ?? fileURLToPath(new URL('../../src/cli/lograft.js', import.meta.url))
 
 /**
  * The arguments that start a Node program free of what tap injects: it adds a loader to NODE_OPTIONS of every child, even where
@@ -76,7 +78,7 @@ export class Broker {
       ...sets,
     ]
     const [program, programArgs] = withoutLoader(
-      ...(command === undefined ? [process.execPath, lograft] : [command]),
+      ...(command === undefined ? [process.execPath, executable] : [command]),
       ...args,
     )
     const child = spawn(program, programArgs, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
