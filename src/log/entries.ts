@@ -5,8 +5,9 @@
  *
  * The checksum begins with what the file belongs to and the number of the block: a block in the wrong place is damaged.
  *
- * Full blocks are written as they fill; the last one stays in memory until `flush`. Looking something up reads one block at a
- * time and keeps the last one read, so that ten thousand segments hold no index in memory.
+ * Full blocks are written as they fill; the last one stays in memory until `flush`. A search looks at the first entries of all
+ * blocks, which are kept, and then into one block; the last one read is kept, too. So a segment of 1 GiB holds 16 KiB of index
+ * in memory, and ten thousand small ones next to nothing.
  */
 import { crc32c } from '../base/crc32c.ts'
 import type { File } from '../io/world.ts'
@@ -32,6 +33,8 @@ export class Entries {
   #tailCount = 0
   /** Of those, how many the file has as its last, partial block; -1 when it may have something else there. */
   #tailFlushed = 0
+  /** First entries of the full blocks. */
+  #heads: Buffer = Buffer.alloc(0)
   #cached: Buffer = Buffer.alloc(0)
   #cachedBlock = -1
 
@@ -66,11 +69,29 @@ export class Entries {
     return this.#cached
   }
 
+  /**
+   * The last entry that `holds`, which is true up to some entry and false from there on; -1 when it is false of all.
+   * @throws IndexDamaged
+   */
+  last(holds: (buffer: Buffer, at: number) => boolean): number {
+    const { count } = this
+    const blocks = Math.ceil(count / blockEntries)
+    const block = lastIndex(blocks, (index) =>
+      index < this.#blocks ? holds(this.#heads, index * this.#width) : holds(this.#tail, 0),
+    )
+    if (block < 0) return -1
+    const first = block * blockEntries
+    const entries = this.at(first)
+    const inBlock = Math.min(blockEntries, count - first)
+    return first + lastIndex(inBlock, (index) => holds(entries, index * this.#width))
+  }
+
   /** Room for one more entry, at `place(count - 1)` of the buffer returned. @throws Faulted, IndexDamaged */
   push(): Buffer {
     this.#load()
     if (this.#tailCount === blockEntries) {
       this.#write(this.#tail.subarray(0, blockEntries * this.#width))
+      this.#addHead(this.#blocks, this.#tail)
       this.#blocks++
       this.#tailCount = 0
       this.#tailFlushed = 0
@@ -123,6 +144,11 @@ export class Entries {
     if (this.#isLoaded) return
     const size = this.#file.size()
     this.#blocks = Math.floor(size / this.#blockSize)
+    const head = Buffer.allocUnsafe(this.#width)
+    for (let block = 0; block < this.#blocks; block++) {
+      this.#file.read(head, block * this.#blockSize)
+      this.#addHead(block, head)
+    }
     const rest = size - this.#blocks * this.#blockSize
     if (rest > 0) {
       const count = (rest - crcSize) / this.#width
@@ -134,6 +160,16 @@ export class Entries {
     this.#isLoaded = true
   }
 
+  #addHead(block: number, entries: Buffer): void {
+    const at = block * this.#width
+    if (at === this.#heads.length) {
+      const larger = Buffer.alloc(Math.max(4 * this.#width, 2 * this.#heads.length))
+      this.#heads.copy(larger)
+      this.#heads = larger
+    }
+    entries.copy(this.#heads, at, 0, this.#width)
+  }
+
   #read(block: number, count: number): Buffer {
     const bytes = Buffer.allocUnsafe(count * this.#width + crcSize)
     const got = this.#file.read(bytes, block * this.#blockSize)
@@ -141,10 +177,27 @@ export class Entries {
     if (got !== bytes.length || bytes.readUInt32BE(entries.length) !== this.#crc(entries, block)) {
       throw new IndexDamaged(`${this.#file.path}: block ${block} fails its checksum`)
     }
+    // The heads were read without a checksum: one that is wrong may have led here.
+    const isHeadRight =
+      block >= this.#blocks ||
+      entries.compare(this.#heads, block * this.#width, (block + 1) * this.#width, 0, this.#width) === 0
+    if (!isHeadRight) throw new IndexDamaged(`${this.#file.path}: block ${block} begins with another entry`)
     return entries
   }
 
   #crc(entries: Buffer, block: number): number {
     return crc32c(entries, (this.#owner + block) >>> 0)
   }
+}
+
+/** The last of `count` indexes that `holds`, true up to some index and false from there on; -1 when it is false of all. */
+function lastIndex(count: number, holds: (index: number) => boolean): number {
+  let low = -1
+  let high = count - 1
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (holds(middle)) low = middle
+    else high = middle - 1
+  }
+  return low
 }

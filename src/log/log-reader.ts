@@ -6,9 +6,8 @@ import type { Segment } from './segment.ts'
 import type { Segments } from './segments.ts'
 import { findMaxTimestamp, findTime, type LookupOptions } from './time-lookup.ts'
 
-/** What is in the page cache, as a rule: this much behind the end of the log. Read at once, in microseconds. */
-const cachedBytes = 8 * 1024 * 1024
-
+/** What this process has written last is in the page cache: this much is read at once, which takes microseconds. */
+const cachedBytes = 32 * 1024 * 1024
 /** What a reader sees of the one that writes. */
 export interface Readable {
   readonly segments: Segments
@@ -109,10 +108,18 @@ export class LogReader {
     const log = this.#log
     const { cuts } = log
     return {
-      isCached: (segment, position) =>
-        segment === log.segments.last && segment.bytes - position <= cachedBytes,
+      isCached: (segment, position) => isCached(log.segments.list, segment, position),
       isStale: () => log.cuts !== cuts,
       indexIntervalBytes: this.#settings().indexIntervalBytes,
     }
   }
+}
+
+function isCached(segments: readonly Segment[], segment: Segment, position: number): boolean {
+  if (position < segment.coldBytes) return false
+  let behind = segment.bytes - position
+  for (let i = segments.length - 1; behind <= cachedBytes && i >= 0 && segments[i] !== segment; i--) {
+    behind += segments[i]?.bytes ?? 0
+  }
+  return behind <= cachedBytes
 }

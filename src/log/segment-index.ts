@@ -58,17 +58,17 @@ export class SegmentIndex {
 
   /** The last entry at or below an offset; -1 when all lie above. */
   floorOfOffset(relativeOffset: number): number {
-    return this.#last((entry) => this.relativeOffset(entry) <= relativeOffset)
+    return this.#entries.last((buffer, at) => buffer.readUInt32BE(at) <= relativeOffset)
   }
 
   /** The last entry at or below a file position, or -1. */
   floorOfPosition(position: number): number {
-    return this.#last((entry) => this.position(entry) <= position)
+    return this.#entries.last((buffer, at) => buffer.readUInt32BE(at + 4) <= position)
   }
 
   /** The last entry before which every timestamp is below `timestamp`, or -1. */
   floorOfTime(timestamp: number): number {
-    return this.#last((entry) => this.timestampBefore(entry) < timestamp)
+    return this.#entries.last((buffer, at) => readInt64(buffer, at + 8) < timestamp)
   }
 
   /** Drops the entries above an offset; one at it still tells the truth about what is below. */
@@ -80,17 +80,5 @@ export class SegmentIndex {
   /** Writes what is only in memory. @throws Faulted */
   flush(): void {
     this.#entries.flush()
-  }
-
-  /** The last entry that `holds`, which is true up to some entry and false from there on. */
-  #last(holds: (entry: number) => boolean): number {
-    let low = -1
-    let high = this.#entries.count - 1
-    while (low < high) {
-      const middle = (low + high + 1) >> 1
-      if (holds(middle)) low = middle
-      else high = middle - 1
-    }
-    return low
   }
 }

@@ -48,6 +48,8 @@ export class Segment implements SegmentSummary {
   #tally: Tally
   #firstAppendMs: number
   #lastAppendMs: number
+  /** Bytes that were there before this process: what of them is in the page cache nobody knows. */
+  readonly coldBytes: number
   /** Its files go or are gone: who still reads from it looks for the offset again. */
   isRemoved = false
   readonly #addEntry: OnIndexEntry = (offset, position, timestampBefore) =>
@@ -59,6 +61,7 @@ export class Segment implements SegmentSummary {
     this.#files = files
     this.#index = files.openIndex(content === null || content.entries !== null)
     this.#tally = content?.tally ?? new Tally(baseOffset)
+    this.coldBytes = this.#tally.bytes
     this.#firstAppendMs = content?.firstAppendMs ?? 0
     this.#lastAppendMs = content?.lastAppendMs ?? 0
     content?.entries?.forEach(this.#addEntry)
