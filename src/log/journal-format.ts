@@ -6,14 +6,17 @@
  *       base        int64 offset, int64 position, int32 epoch     the log begins here (see marks.ts)
  *       cut         int64 position                                marks at and above it are gone
  *       epochStart  int64 offset, int64 position, int32 epoch, int32 leader id
- *       voters      int64 offset, int64 position, int32 epoch, uint16 count, int32 each
+ *       voters      int64 offset, int64 position, int32 epoch, uint16 count, int32 each; the same for the outgoing ones;
+ *                   uint16 count, a uuid for each disk (zero: unknown)
  *       logStart    int64 offset, int64 position, int32 epoch, int64 new start
  *
  * Truncation is a frame and not a shorter file, so that a journal torn by a crash is always a prefix of what was meant.
  */
 
+import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { Faulted } from '../base/errors.ts'
+import { putUuid, uuidAt, zeroUuid } from '../base/uuid.ts'
 import { readInt64, writeInt64 } from '../records/batch.ts'
 import type { Mark, PlacedMark } from './log.ts'
 import type { Base } from './marks.ts'
@@ -27,6 +30,9 @@ const kinds = { base: 0, epochStart: 1, voters: 2, logStart: 3, cut: 4 } as cons
 const headSize = 8
 /** Kind, offset, position and epoch: what all but a cut begin with. */
 const placeSize = 21
+const diskSize = 16
+
+type VotersMark = Extract<Mark, { kind: 'voters' }>
 
 export function encodeFrame(frame: Frame): Buffer {
   const bytes = Buffer.alloc(headSize + bodySize(frame))
@@ -66,7 +72,8 @@ function bodySize(frame: Frame): number {
   if (frame.kind === 'base') return placeSize
   const { mark } = frame.placed
   if (mark.kind === 'epochStart') return placeSize + 4
-  return mark.kind === 'logStart' ? placeSize + 8 : placeSize + 2 + 4 * mark.voters.length
+  if (mark.kind === 'logStart') return placeSize + 8
+  return placeSize + 6 + 4 * (mark.voters.length + mark.outgoing.length) + diskSize * mark.disks.length
 }
 
 function writePlace(body: Buffer, place: { offset: number; position: number; epoch: number }): void {
@@ -84,10 +91,41 @@ function writeMark(body: Buffer, mark: Mark): void {
       writeInt64(body, placeSize, mark.offset)
       break
     case 'voters':
-      body.writeUInt16BE(mark.voters.length, placeSize)
-      for (const [index, voter] of mark.voters.entries()) body.writeInt32BE(voter, placeSize + 2 + 4 * index)
+      writeVoters(body, mark)
       break
   }
+}
+
+function writeVoters(body: Buffer, { voters, outgoing, disks }: VotersMark): void {
+  let at = placeSize
+  for (const ids of [voters, outgoing]) {
+    at = body.writeUInt16BE(ids.length, at)
+    for (const id of ids) at = body.writeInt32BE(id, at)
+  }
+  at = body.writeUInt16BE(disks.length, at)
+  for (const disk of disks) {
+    assert(putUuid(body, at, disk === '' ? zeroUuid : disk), 'a disk is known by a uuid')
+    at += diskSize
+  }
+}
+
+function readVoters(body: Buffer): VotersMark {
+  let at = placeSize
+  const ids = (): number[] => {
+    const list: number[] = []
+    at += 2
+    for (let left = body.readUInt16BE(at - 2); left > 0; left--, at += 4) list.push(body.readInt32BE(at))
+    return list
+  }
+  const voters = ids()
+  const outgoing = ids()
+  const disks: string[] = []
+  at += 2
+  for (let left = body.readUInt16BE(at - 2); left > 0; left--, at += diskSize) {
+    const disk = uuidAt(body, at)
+    disks.push(disk === zeroUuid ? '' : disk)
+  }
+  return { kind: 'voters', voters, outgoing, disks }
 }
 
 /** The checksum was right, so a body that makes no sense was written by a newer version (or by a bug), not by chance. */
@@ -105,13 +143,8 @@ function decodeMark(kind: number, body: Buffer): Mark {
       return { kind: 'epochStart', leaderId: body.readInt32BE(placeSize) }
     case kinds.logStart:
       return { kind: 'logStart', offset: readInt64(body, placeSize) }
-    case kinds.voters: {
-      const voters: number[] = []
-      for (let i = body.readUInt16BE(placeSize); i > 0; i--) {
-        voters.push(body.readInt32BE(placeSize + 2 + 4 * voters.length))
-      }
-      return { kind: 'voters', voters }
-    }
+    case kinds.voters:
+      return readVoters(body)
     default:
       throw new Faulted('bytes', `a journal entry of unknown kind ${kind}: written by a newer version?`)
   }

@@ -133,7 +133,13 @@ export interface Log {
 /** An entry of the quorum itself. */
 export type Mark =
   | { kind: 'epochStart'; leaderId: number }
-  | { kind: 'voters'; voters: readonly number[] }
+  /** `outgoing`: in a joint configuration, the voters it leads away from. `disks`: of the voters, then of those; '' if unknown. */
+  | {
+      kind: 'voters'
+      voters: readonly number[]
+      outgoing: readonly number[]
+      disks: readonly string[]
+    }
   | { kind: 'logStart'; offset: number }
 
 export interface PlacedMark {

@@ -3,8 +3,10 @@
  * sender's epoch; whoever hears of a newer epoch follows it (the exceptions are at pre-votes, see raft.ts).
  *
  * Positions count units of the log and are exclusive ends (see src/log/log.ts): an append `from` 7 puts units behind the
- * first seven. (Image installation, and the catching up of observers, are further members of this union.)
+ * first seven.
  */
+
+import type { PlacedMembership } from './membership.ts'
 
 export type Message<Entries> =
   | VoteRequest
@@ -17,6 +19,8 @@ export type Message<Entries> =
   | Advance
   | TimeoutNow
   | Fenced
+  | Install
+  | Installed
 
 /**
  * "May I lead?" With `preVote` it only asks whether a real request would be granted: `epoch` is then the one that the sender
@@ -128,6 +132,36 @@ export interface TimeoutNow {
 export interface Fenced {
   readonly type: 'fenced'
   readonly epoch: number
+}
+
+/**
+ * "What you lack has gone from my log: begin anew at `position`." One piece of an image at a time, the next when the one before
+ * was answered; a log without a machine has no image (`size` 0), and one message is all.  @source Raft 7, R-27
+ */
+export interface Install {
+  readonly type: 'install'
+  readonly epoch: number
+  /** Where the receiver's log will begin, and the epoch of the unit before it. With `size` and `crc`: which image this is. */
+  readonly position: number
+  readonly positionEpoch: number
+  /** The offset there. For the log; not looked at here. */
+  readonly offset: number
+  /** What is in force at `position`. */
+  readonly membership: PlacedMembership
+  /** Bytes of the whole image, and their crc32c. */
+  readonly size: number
+  readonly crc: number
+  /** `piece` holds the image from here on. */
+  readonly at: number
+  readonly piece: Buffer
+}
+
+/** "Of the image at `position` I have the first `received` bytes." When all is in place and durable, `Appended` says so. */
+export interface Installed {
+  readonly type: 'installed'
+  readonly epoch: number
+  readonly position: number
+  readonly received: number
 }
 
 export interface Envelope<Entries> {

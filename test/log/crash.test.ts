@@ -60,7 +60,10 @@ class Script {
   }
 
   mark(kind: 'voters' | 'logStart'): void {
-    const mark = kind === 'voters' ? { kind, voters: [1, 2, 3] } : { kind, offset: this.model.end }
+    const mark =
+      kind === 'voters'
+        ? { kind, voters: [1, 2, 3], outgoing: [1, 2], disks: [] }
+        : { kind, offset: this.model.end }
     this.log.appendMark(mark, this.log.lastEpoch)
     this.model.appendMark(mark, this.log.lastEpoch)
   }

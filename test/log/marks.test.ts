@@ -12,7 +12,7 @@ function drawn(): Marks {
   add({ kind: 'epochStart', leaderId: 1 }, 0, 0, 1)
   add({ kind: 'epochStart', leaderId: 2 }, 3, 4, 3)
   add({ kind: 'logStart', offset: 2 }, 5, 7, 3)
-  add({ kind: 'voters', voters: [1, 2, 3] }, 5, 8, 3)
+  add({ kind: 'voters', voters: [1, 2, 3], outgoing: [], disks: [] }, 5, 8, 3)
   return marks
 }
 
@@ -102,8 +102,9 @@ t.test('where an epoch ended (KIP-320)', async (t) => {
 t.test('an emptied log still knows its epoch and its voters, after a restart too', async (t) => {
   const bench = new Bench()
   let log = await bench.open()
+  const disks = ['', '11111111-2222-4333-8444-555555555555', '', '']
   startEpoch(log, 4)
-  log.appendMark({ kind: 'voters', voters: [1, 5] }, 4)
+  log.appendMark({ kind: 'voters', voters: [1, 5], outgoing: [1, 2], disks }, 4)
   for (let i = 0; i < 20; i++) append(log, { count: 2 })
   await flush(log)
   await log.raiseStart(40)
@@ -114,7 +115,7 @@ t.test('an emptied log still knows its epoch and its voters, after a restart too
     }
     t.match(log, { start: 40, end: 40, endPosition: 42, lastEpoch: 4, segments: [] }, how)
     t.equal(log.epochBefore(42), 4, how)
-    t.match(log.marks(0, 99).at(-1)?.mark, { kind: 'voters', voters: [1, 5] }, how)
+    t.match(log.marks(0, 99).at(-1)?.mark, { kind: 'voters', voters: [1, 5], outgoing: [1, 2], disks }, how)
   }
   append(log)
   await flush(log)
@@ -148,7 +149,7 @@ t.test('what must not happen is noticed where it happens', async (t) => {
   t.throws(() => append(log, { count: 1 }) && startEpoch(log, 0), /epochs grow/)
   startEpoch(log, 2)
   t.throws(() => startEpoch(log, 2), /epochs grow/)
-  t.throws(() => log.appendMark({ kind: 'voters', voters: [] }, 1), /epochs grow/)
+  t.throws(() => log.appendMark({ kind: 'voters', voters: [], outgoing: [], disks: [] }, 1), /epochs grow/)
   const other = await new Bench().open()
   startEpoch(other, 1)
   t.throws(() => log.append(append(other)), /end of the log|epoch/)

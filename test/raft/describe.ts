@@ -1,4 +1,5 @@
 /** One line for one message, for conversations. `7@2`: position 7, after a unit of epoch 2. */
+import type { Membership } from '../../src/raft/membership.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { describeEntries, type Entry } from './member.ts'
 
@@ -29,7 +30,19 @@ export function describeMessage(message: Message<readonly Entry[]>): string {
       return `advance epoch ${epoch}, hw ${message.highWatermark}`
     case 'timeoutNow':
       return `campaign now! epoch ${epoch}`
+    case 'install': {
+      const { position, positionEpoch, membership, at, piece, size } = message
+      const image = size > 0 ? `, image ${at} to ${at + piece.length} of ${size}` : ''
+      return `install epoch ${epoch}, at ${position}@${positionEpoch}, ${describeMembership(membership)}${image}`
+    }
+    case 'installed':
+      return `installed epoch ${epoch}, ${message.received} bytes at ${message.position}`
     case 'fenced':
       return `fenced, mine is epoch ${epoch}`
   }
+}
+
+/** `{1 2 3}`, or `{1 2 3 -> 2 3 4}` when joint. */
+export function describeMembership({ voters, outgoing }: Membership): string {
+  return `{${outgoing.length > 0 ? `${outgoing.join(' ')} -> ` : ''}${voters.join(' ')}}`
 }
