@@ -34,7 +34,7 @@ async function create(
   const { broker } = context
   if (isTwice)
     throw new Refused('INVALID_REQUEST', `topic '${asked.name}' is named more than once in this request`)
-  if (isInternalTopic(asked.name)) {
+  if (isInternalTopic(asked.name) && broker.image.topics.byName(asked.name) === undefined) {
     throw new Refused(
       'INVALID_TOPIC_EXCEPTION',
       `topic '${asked.name}' is internal: the broker makes it itself`,

@@ -13,9 +13,12 @@ import { type RunningBroker, startBroker } from '../../src/main.ts'
 import { CreateTopics } from '../../src/protocol/apis/create-topics.ts'
 import { DeleteTopics } from '../../src/protocol/apis/delete-topics.ts'
 import { Fetch } from '../../src/protocol/apis/fetch.ts'
+import { FindCoordinator } from '../../src/protocol/apis/find-coordinator.ts'
 import { IncrementalAlterConfigs } from '../../src/protocol/apis/incremental-alter-configs.ts'
 import { ListOffsets } from '../../src/protocol/apis/list-offsets.ts'
 import { Metadata } from '../../src/protocol/apis/metadata.ts'
+import { OffsetCommit } from '../../src/protocol/apis/offset-commit.ts'
+import { OffsetFetch } from '../../src/protocol/apis/offset-fetch.ts'
 import { Produce } from '../../src/protocol/apis/produce.ts'
 import { type AnyApi, type RequestInput, type ResponseOf, zeroUuid } from '../../src/protocol/notation.ts'
 import { readRecords } from '../../src/records/records.ts'
@@ -47,6 +50,8 @@ export class Node {
   onDisk: ((operation: DiskOperation) => DiskFault | undefined) | null = null
   readonly #random: SeededRandom
   #broker: RunningBroker | null = null
+  /** A process that was killed has nothing to say any more. */
+  #life = 0
   #client: Promise<NodeClient> | null = null
 
   /** Stopped with the test. */
@@ -75,6 +80,7 @@ export class Node {
   async start(): Promise<RunningBroker> {
     this.mount = this.disk.mount()
     this.net = new MemoryNet()
+    const life = this.#life
     const settings = new Settings()
     for (const [name, value] of Object.entries(this.settings)) settings.set(name, String(value), 'flag')
     this.#broker = await startBroker({
@@ -84,7 +90,9 @@ export class Node {
       port,
       advertised: null,
       settings,
-      onEvent: (event) => void this.events.push(event),
+      onEvent: (event) => {
+        if (life === this.#life) this.events.push(event)
+      },
       world: { clock: this.clock, disk: this.mount, net: this.net, random: this.#random },
     })
     return this.#broker
@@ -104,6 +112,7 @@ export class Node {
 
   /** kill -9: what was written is in the page cache. The process that is no more has no effect. */
   kill(): void {
+    this.#life++
     this.#broker = null
     this.#client = null
     this.disk.kill()
@@ -132,8 +141,13 @@ export class Node {
 
   /** The connection that is always there. */
   get client(): Promise<NodeClient> {
+    return this.#connected()
+  }
+
+  async #connected(): Promise<NodeClient> {
     this.#client ??= this.connect()
-    return this.#client
+    if ((await this.#client).frames.isClosed) this.#client = this.connect()
+    return await this.#client
   }
 
   async ask<A extends AnyApi>(api: A, request: RequestInput<A>, version = api.max) {
@@ -142,23 +156,8 @@ export class Node {
 
   /** Resolves with the topic's id, or with the error's name. */
   async createTopic(name: string, partitions = 1, configs: Record<string, string> = {}): Promise<string> {
-    const { topics } = await this.ask(CreateTopics, {
-      topics: [
-        {
-          name,
-          numPartitions: partitions,
-          replicationFactor: 1,
-          assignments: [],
-          configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
-        },
-      ],
-      timeoutMs: 1000,
-    })
-    const [created] = topics
-    if (created === undefined) throw new Error('CreateTopics answers for the topic')
-    return created.errorCode === 0 ? created.topicId : errorName(created.errorCode)
+    return await (await this.client).createTopic(name, partitions, configs)
   }
-
   /** 'NONE', or the error's name. */
   async deleteTopic(name: string): Promise<string> {
     const { responses } = await this.ask(DeleteTopics, {
@@ -225,15 +224,49 @@ export class Node {
 
   /** null asks for all topics. */
   async metadata(names: readonly string[] | null, mayCreate = false): Promise<ResponseOf<typeof Metadata>> {
-    return await this.ask(Metadata, {
-      topics: names?.map((name) => ({ name, topicId: zeroUuid })) ?? null,
-      allowAutoTopicCreation: mayCreate,
-      includeTopicAuthorizedOperations: false,
-    })
+    return await (await this.client).metadata(names, mayCreate)
   }
 
   async topicNames(): Promise<string[]> {
     return (await this.metadata(null)).topics.map(({ name }) => name ?? '').sort()
+  }
+
+  /** Commits an offset as a consumer that is no member; 'NONE', or the error's name. The first group makes the groups' topic. */
+  async commit(group: string, topic: string, offset: number, partition = 0): Promise<string> {
+    await this.ask(FindCoordinator, { keyType: 0, coordinatorKeys: [group] })
+    const { topics } = await this.ask(OffsetCommit, {
+      groupId: group,
+      memberId: '',
+      groupInstanceId: null,
+      topics: [
+        {
+          name: topic,
+          partitions: [{ partitionIndex: partition, committedOffset: offset, committedMetadata: null }],
+        },
+      ],
+    })
+    return errorName(topics[0]?.partitions[0]?.errorCode ?? -1)
+  }
+
+  /** The committed offset, -1 for none, or the error's name. */
+  async committed(group: string, topic: string, partition = 0): Promise<number | string> {
+    const { groups } = await this.ask(OffsetFetch, {
+      groups: [{ groupId: group, memberId: null, topics: [{ name: topic, partitionIndexes: [partition] }] }],
+      requireStable: false,
+    })
+    const [found] = groups
+    if (found === undefined || found.errorCode !== 0) return errorName(found?.errorCode ?? -1)
+    return found.topics[0]?.partitions[0]?.committedOffset ?? -1
+  }
+
+  /** Files below the data folder whose path matches, relative to it. */
+  files(pattern: RegExp): string[] {
+    const below = (path: string): string[] =>
+      this.mount.list(path).flatMap((name) => {
+        const at = `${path}/${name}`
+        return this.mount.stat(at)?.isFolder ? below(at) : [at.slice(dataDir.length + 1)]
+      })
+    return below(dataDir).filter((path) => pattern.test(path))
   }
 
   folderOf(topicId: string, index = 0): string {
@@ -258,6 +291,32 @@ export class NodeClient {
     const answered = await answer
     if (answered === null) throw new Error(`the connection closed before ${api.name} was answered`)
     return answered.response
+  }
+
+  async createTopic(name: string, partitions = 1, configs: Record<string, string> = {}): Promise<string> {
+    const { topics } = await this.ask(CreateTopics, {
+      topics: [
+        {
+          name,
+          numPartitions: partitions,
+          replicationFactor: 1,
+          assignments: [],
+          configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
+        },
+      ],
+      timeoutMs: 1000,
+    })
+    const [created] = topics
+    if (created === undefined) throw new Error('CreateTopics answers for the topic')
+    return created.errorCode === 0 ? created.topicId : errorName(created.errorCode)
+  }
+
+  async metadata(names: readonly string[] | null, mayCreate = false): Promise<ResponseOf<typeof Metadata>> {
+    return await this.ask(Metadata, {
+      topics: names?.map((name) => ({ name, topicId: zeroUuid })) ?? null,
+      allowAutoTopicCreation: mayCreate,
+      includeTopicAuthorizedOperations: false,
+    })
   }
 
   async produce(
