@@ -6,8 +6,6 @@ import type { Segment } from './segment.ts'
 import type { Segments } from './segments.ts'
 import { findMaxTimestamp, findTime, type LookupOptions } from './time-lookup.ts'
 
-/** What this process has written last is in the page cache: this much is read at once, which takes microseconds. */
-const cachedBytes = 32 * 1024 * 1024
 /** What a reader sees of the one that writes. */
 export interface Readable {
   readonly segments: Segments
@@ -22,10 +20,13 @@ export interface Readable {
 export class LogReader {
   readonly #log: Readable
   readonly #settings: () => LogSettings
+  readonly #warmBytes: number
 
-  constructor(log: Readable, settings: () => LogSettings) {
+  /** @param warmBytes what was written last is in the page cache: this much is read at once, which takes microseconds */
+  constructor(log: Readable, settings: () => LogSettings, warmBytes: number) {
     this.#log = log
     this.#settings = settings
+    this.#warmBytes = warmBytes
   }
 
   async read(
@@ -108,18 +109,19 @@ export class LogReader {
     const log = this.#log
     const { cuts } = log
     return {
-      isCached: (segment, position) => isCached(log.segments.list, segment, position),
+      isCached: (segment, position) => this.#isWarm(segment, position),
       isStale: () => log.cuts !== cuts,
       indexIntervalBytes: this.#settings().indexIntervalBytes,
     }
   }
-}
 
-function isCached(segments: readonly Segment[], segment: Segment, position: number): boolean {
-  if (position < segment.coldBytes) return false
-  let behind = segment.bytes - position
-  for (let i = segments.length - 1; behind <= cachedBytes && i >= 0 && segments[i] !== segment; i--) {
-    behind += segments[i]?.bytes ?? 0
+  #isWarm(segment: Segment, position: number): boolean {
+    if (position < segment.coldBytes) return false
+    const { list } = this.#log.segments
+    let behind = segment.bytes - position
+    for (let i = list.length - 1; behind <= this.#warmBytes && i >= 0 && list[i] !== segment; i--) {
+      behind += list[i]?.bytes ?? 0
+    }
+    return behind <= this.#warmBytes
   }
-  return behind <= cachedBytes
 }

@@ -16,7 +16,11 @@ export interface OpenLogOptions {
   /** Shared by all logs of the broker. */
   readonly files: FilePool
   readonly onEvent?: (event: LogEvent) => void
+  /** Of what this process has written last: read at once, as it is in the page cache. Further back, off the event loop. */
+  readonly warmBytes?: number
 }
+
+const warmBytesDefault = 32 * 1024 * 1024
 
 /**
  * Opens the log in `folder`, a new one when there is none. After a crash it is checked, and a torn tail cut.
@@ -32,7 +36,8 @@ export async function openLog(options: OpenLogOptions): Promise<face.Log> {
   const recovered = await recover(context)
   const writer = new LogWriter(context, recovered)
   await writer.settle(recovered.leftovers)
-  return new SegmentedLog(writer, { ...context, configure: (next) => (log.current = next) })
+  const warmBytes = options.warmBytes ?? warmBytesDefault
+  return new SegmentedLog(writer, { ...context, warmBytes, configure: (next) => (log.current = next) })
 }
 
 interface SegmentedLogOptions {
@@ -41,6 +46,7 @@ interface SegmentedLogOptions {
   readonly folder: string
   readonly onEvent: OnLogEvent
   readonly settings: () => face.LogSettings
+  readonly warmBytes: number
   readonly configure: (settings: face.LogSettings) => void
 }
 
@@ -58,7 +64,7 @@ class SegmentedLog implements face.Log {
     this.images = new ImageFiles(options, options.onEvent)
     this.#options = options
     this.#writer = writer
-    this.#reader = new LogReader(writer, options.settings)
+    this.#reader = new LogReader(writer, options.settings, options.warmBytes)
   }
 
   get start(): number {

@@ -5,7 +5,7 @@ import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
 import type { Disk } from '../../src/io/world.ts'
 import type { LogEvent } from '../../src/log/events.ts'
 import { FilePool } from '../../src/log/file-pool.ts'
-import type { Log, LogSettings } from '../../src/log/log.ts'
+import type { Log, LogSettings, Mark } from '../../src/log/log.ts'
 import { openLog } from '../../src/log/segmented-log.ts'
 import * as batch from '../../src/records/batch.ts'
 import { BatchBuilder, type BatchOptions, readRecords } from '../../src/records/records.ts'
@@ -32,10 +32,17 @@ export class Bench {
   readonly events: LogEvent[] = []
   files: FilePool
   readonly #openMax: number
+  /** Small, so that reads leave the event loop, too. */
+  readonly warmBytes: number
   settings: LogSettings
 
   constructor(
-    options: SimDiskOptions & { seed?: number; settings?: Partial<LogSettings>; openMax?: number } = {},
+    options: SimDiskOptions & {
+      seed?: number
+      settings?: Partial<LogSettings>
+      openMax?: number
+      warmBytes?: number
+    } = {},
   ) {
     this.disk = new SimDisk({ clock: this.clock, canLosePower: true, ...options })
     this.mount = this.disk.mount()
@@ -44,6 +51,7 @@ export class Bench {
     this.random = new SeededRandom(options.seed ?? 1)
     this.settings = { ...smallSettings, ...options.settings }
     this.#openMax = options.openMax ?? 32
+    this.warmBytes = options.warmBytes ?? 2000
     this.files = new FilePool({ disk: this.mount, openMax: this.#openMax })
   }
 
@@ -78,7 +86,7 @@ export class Bench {
 
 export function openOn(
   disk: Disk,
-  bench: Pick<Bench, 'clock' | 'settings' | 'files' | 'events'>,
+  bench: Pick<Bench, 'clock' | 'settings' | 'files' | 'events' | 'warmBytes'>,
   path = folder,
 ): Promise<Log> {
   return openLog({
@@ -87,6 +95,7 @@ export function openOn(
     settings: bench.settings,
     files: bench.files,
     onEvent: (event) => bench.events.push(event),
+    warmBytes: bench.warmBytes,
   })
 }
 
@@ -119,6 +128,12 @@ export function append(log: Log, shape: BatchShape = {}): Buffer {
 
 export function startEpoch(log: Log, epoch = log.lastEpoch + 1): number {
   return log.appendMark({ kind: 'epochStart', leaderId: 1 }, epoch)
+}
+
+/** Voters, some of them on disks that are known, after others. */
+export function votersMark(voters: readonly number[]): Mark {
+  const disk = '0b5c7f4e-8d1a-4f57-9a53-3f1f6f2f9c01'
+  return { kind: 'voters', voters, outgoing: [1], disks: [...voters.map((id) => (id === 1 ? disk : '')), ''] }
 }
 
 export async function flush(log: Log): Promise<number> {

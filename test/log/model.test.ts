@@ -1,8 +1,8 @@
 /** A log against a plain array, whatever the order of operations, and across crashes. */
 import fc from 'fast-check'
 import t from 'tap'
-import type { Log } from '../../src/log/log.ts'
-import { append, Bench, folder, recordsOf, startEpoch } from './fixture.ts'
+import type { Log, Mark } from '../../src/log/log.ts'
+import { append, Bench, folder, recordsOf, startEpoch, votersMark } from './fixture.ts'
 import { LogModel } from './model.ts'
 
 const part = fc.double({ min: 0, max: 1, noNaN: true })
@@ -76,10 +76,10 @@ class Run {
       case 'voters':
       case 'logStart': {
         this.#goOn()
-        const mark =
+        const mark: Mark =
           operation.op === 'voters'
-            ? { kind: operation.op, voters: [1, 2, model.units.length] }
-            : { kind: operation.op, offset: model.end }
+            ? votersMark([1, 2, model.units.length])
+            : { kind: 'logStart', offset: model.end }
         check('position of a mark', log.appendMark(mark, log.lastEpoch), model.units.length)
         return model.appendMark(mark, log.lastEpoch)
       }
