@@ -8,6 +8,8 @@ import { murmur2 } from '../../client/murmur2.ts'
 import { nameOf } from '../../client/partition.ts'
 import { partitionOfKey, StickyPartition } from '../../client/partitioner.ts'
 import { settingsOf } from '../../client/settings.ts'
+import { cooperativeSticky, sticky } from '../../client/sticky-assignor.ts'
+import { memberInfo, subscriptionFor } from '../../client/subscription.ts'
 
 t.test('brokers are told the version of the package', async (t) => {
   const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
@@ -87,6 +89,136 @@ t.test('assignors', async (t) => {
       'a topic that does not exist',
     )
   }
+})
+
+t.test('sticky assignors', async (t) => {
+  const places = (...names: string[]) =>
+    names.map((name) => ({ topic: name.split('-')[0] ?? '', partition: Number(name.split('-')[1]) }))
+  const had = (memberId: string, topics: string[], owned: string[], generationId = 1): GroupMemberInfo => ({
+    ...member(memberId, topics),
+    owned: places(...owned),
+    generationId,
+  })
+  const six = new Map([['a', 6]])
+  const fresh = sticky.assign([member('x', ['a']), member('y', ['a'])], six)
+  t.same(shown(fresh), { x: 'a-0 a-2 a-4', y: 'a-1 a-3 a-5' })
+  const joined = [
+    had('x', ['a'], ['a-0', 'a-2', 'a-4']),
+    had('y', ['a'], ['a-1', 'a-3', 'a-5']),
+    member('z', ['a']),
+  ]
+  t.same(shown(sticky.assign(joined, six)), { x: 'a-0 a-2', y: 'a-1 a-3', z: 'a-4 a-5' }, 'one of each moves')
+  t.same(
+    shown(cooperativeSticky.assign(joined, six)),
+    { x: 'a-0 a-2', y: 'a-1 a-3', z: '' },
+    'but is given up before it is given away',
+  )
+  const released = [had('x', ['a'], ['a-0', 'a-2']), had('y', ['a'], ['a-1', 'a-3']), member('z', ['a'])]
+  t.same(shown(cooperativeSticky.assign(released, six)), { x: 'a-0 a-2', y: 'a-1 a-3', z: 'a-4 a-5' })
+  t.same(
+    shown(
+      sticky.assign(
+        [had('x', ['a'], ['a-0', 'a-1'], 3), had('y', ['a'], ['a-0', 'a-1'], 4)],
+        new Map([['a', 2]]),
+      ),
+    ),
+    { x: 'a-1', y: 'a-0' },
+    'of two claims the later generation counts',
+  )
+  t.same(
+    shown(
+      sticky.assign(
+        [had('x', ['b'], ['a-0', 'gone-1']), member('y', ['a'])],
+        new Map([
+          ['a', 1],
+          ['b', 1],
+        ]),
+      ),
+    ),
+    { x: 'b-0', y: 'a-0' },
+    'what is not subscribed, or not there any more, is not kept',
+  )
+  // Unequal subscriptions: nobody could give to somebody with fewer by two.
+  const uneven = sticky.assign(
+    [had('x', ['a', 'b'], ['a-0', 'a-1', 'a-2', 'a-3']), member('y', ['a']), member('z', ['b'])],
+    new Map([
+      ['a', 4],
+      ['b', 2],
+    ]),
+  )
+  t.same(
+    [...uneven.values()].map((list) => list.length),
+    [2, 2, 2],
+  )
+
+  let seed = 1
+  const random = (n: number): number => {
+    seed = (seed * 48271) % 0x7fffffff
+    return seed % n
+  }
+  const sorted = (assignment: Map<string, { topic: string; partition: number }[]>) =>
+    [...assignment].map(([id, list]) => [id, ...list.map(nameOf).sort()])
+  for (let round = 0; round < 100; round++) {
+    const counts = new Map(Array.from({ length: 1 + random(4) }, (_, i) => [`t${i}`, 1 + random(9)] as const))
+    let members = Array.from({ length: 1 + random(5) }, (_, i) => member(`m${i}`, [...counts.keys()]))
+    for (let generation = 0; generation < 4; generation++) {
+      const assignment = sticky.assign(members, counts)
+      const names = [...assignment.values()].flat().map(nameOf)
+      const total = [...counts.values()].reduce((sum, n) => sum + n, 0)
+      const sizes = [...assignment.values()].map((list) => list.length)
+      if (new Set(names).size !== total || names.length !== total) t.fail(`round ${round}: not each once`)
+      if (Math.max(...sizes) - Math.min(...sizes) > 1) t.fail(`round ${round}: ${sizes}`)
+      const survivors = members.slice(random(2)).map((m): GroupMemberInfo => {
+        return { ...m, owned: assignment.get(m.memberId) ?? [], generationId: generation }
+      })
+      if (survivors.length === members.length) {
+        const again = sticky.assign(survivors, counts)
+        if (JSON.stringify(sorted(again)) !== JSON.stringify(sorted(assignment)))
+          t.fail(`round ${round}: it moved`)
+      }
+      members = survivors.length > 0 ? [...survivors] : members
+      if (random(2) === 0) members = [...members, member(`n${round}-${generation}`, [...counts.keys()])]
+    }
+  }
+})
+
+t.test('what members tell of their past, in the words of each library', async (t) => {
+  const now = {
+    owned: [
+      { topic: 'a', partition: 1 },
+      { topic: 'a', partition: 2 },
+    ],
+    generationId: 7,
+  }
+  for (const assignor of [sticky, cooperativeSticky]) {
+    const metadata = subscriptionFor(assignor, ['a', 'b'], now)
+    const read = memberInfo(assignor, { memberId: 'x', groupInstanceId: null, metadata })
+    t.same(read, { memberId: 'x', groupInstanceId: null, topics: ['a', 'b'], ...now }, assignor.name)
+  }
+  const read = (assignor: typeof sticky, hex: string) =>
+    memberInfo(assignor, {
+      memberId: 'x',
+      groupInstanceId: null,
+      metadata: Buffer.from(hex.replaceAll(' ', ''), 'hex'),
+    })
+  const [topics, previous] = ['00000001 0001 61', '00000001 0001 61 00000002 00000001 00000002']
+  t.same(
+    read(sticky, `0000 ${topics} 00000013 ${previous}`),
+    { memberId: 'x', groupInstanceId: null, topics: ['a'], owned: now.owned, generationId: -1 },
+    'sticky before it had generations: Java 2.2',
+  )
+  t.match(read(sticky, `0000 ${topics} 00000017 ${previous} 00000007`), now, 'sticky: Java 2.3, kafka-python')
+  t.match(
+    read(cooperativeSticky, `0001 ${topics} 00000004 00000007 ${previous}`),
+    now,
+    'cooperative: Java 2.4',
+  )
+  t.match(
+    read(cooperativeSticky, `0001 ${topics} 00000017 ${previous} 00000007 ${previous}`),
+    now,
+    'cooperative: librdkafka',
+  )
+  t.match(read(sticky, `0000 ${topics} 00000003 ffffff`), { owned: [], generationId: -1 }, 'noise is no past')
 })
 
 t.test('frames, cut anywhere', async (t) => {
