@@ -116,12 +116,14 @@ export class Node {
     this.#broker = null
     this.#client = null
     this.disk.kill()
+    this.mount = this.disk.mount()
   }
 
   /** The power goes: of what was not synced, chance decides. */
   losePower(): void {
     this.kill()
     this.disk.losePower(this.#random)
+    this.mount = this.disk.mount()
   }
 
   get broker(): RunningBroker {
