@@ -34,47 +34,61 @@ export interface LogDir {
   readonly usableBytes: number
 }
 
+/** For all calls of an `Admin`; a call with a time of its own: `client.admin({ timeoutMs: 500 }).listTopics()`. */
+export interface AdminOptions {
+  /** Ends calls with an `Aborted`. What was asked may yet happen. */
+  readonly signal?: AbortSignal
+  /** Until a call, with all its retries, must have succeeded; the client's `callTimeoutMs` when absent. */
+  readonly timeoutMs?: number
+}
+
 export class Admin {
   readonly #cluster: Cluster
+  readonly #options: AdminOptions
 
   /** Made by `client.admin()`. */
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, options: AdminOptions = {}) {
     this.#cluster = cluster
+    this.#options = options
+  }
+
+  #run<T>(what: string, call: (cluster: Cluster) => Promise<T>): Promise<T> {
+    return this.#cluster.scoped(what, this.#options, call)
   }
 
   createTopics(
     list: readonly topics.NewTopic[],
     options: { validateOnly?: boolean } = {},
   ): Promise<topics.CreatedTopic[]> {
-    return topics.createTopics(this.#cluster, list, options)
+    return this.#run('createTopics', (cluster) => topics.createTopics(cluster, list, options))
   }
 
   deleteTopics(names: readonly string[]): Promise<void> {
-    return topics.deleteTopics(this.#cluster, names)
+    return this.#run('deleteTopics', (cluster) => topics.deleteTopics(cluster, names))
   }
 
   /** By name; internal ones when asked. */
   listTopics(options: { internal?: boolean } = {}): Promise<TopicMetadata[]> {
-    return topics.listTopics(this.#cluster, options)
+    return this.#run('listTopics', (cluster) => topics.listTopics(cluster, options))
   }
 
   /** @throws UNKNOWN_TOPIC_OR_PARTITION for a topic that is not there; none is created */
   describeTopics(names: readonly string[]): Promise<TopicMetadata[]> {
-    return topics.describeTopics(this.#cluster, names)
+    return this.#run('describeTopics', (cluster) => topics.describeTopics(cluster, names))
   }
 
   /** `count` is the new total. */
   createPartitions(topic: string, count: number, options: { validateOnly?: boolean } = {}): Promise<void> {
-    return topics.createPartitions(this.#cluster, topic, count, options)
+    return this.#run('createPartitions', (cluster) => topics.createPartitions(cluster, topic, count, options))
   }
 
   deleteRecords(list: readonly topics.RecordsToDelete[]): Promise<topics.DeletedRecords[]> {
-    return topics.deleteRecords(this.#cluster, list)
+    return this.#run('deleteRecords', (cluster) => topics.deleteRecords(cluster, list))
   }
 
   /** All settings, or those of `names`. */
   describeConfigs(resource: ConfigResource, names: readonly string[] | null = null): Promise<ConfigEntry[]> {
-    return describeConfigs(this.#cluster, resource, names)
+    return this.#run('describeConfigs', (cluster) => describeConfigs(cluster, resource, names))
   }
 
   /** Changes what is named, null back to its default; what is not named stays. */
@@ -83,49 +97,49 @@ export class Admin {
     changes: { readonly [name: string]: string | null },
     options: { validateOnly?: boolean } = {},
   ): Promise<void> {
-    return alterConfigs(this.#cluster, resource, changes, options)
+    return this.#run('alterConfigs', (cluster) => alterConfigs(cluster, resource, changes, options))
   }
 
   /** Offsets by place or time. */
   findOffsets(wanted: readonly (TopicPartition & { at: Position })[]): Promise<FoundOffset[]> {
-    return findOffsets(this.#cluster, wanted)
+    return this.#run('findOffsets', (cluster) => findOffsets(cluster, wanted))
   }
 
   listGroups(): Promise<groups.GroupListing[]> {
-    return groups.listGroups(this.#cluster)
+    return this.#run('listGroups', (cluster) => groups.listGroups(cluster))
   }
 
   describeGroup(groupId: string): Promise<groups.GroupDescription> {
-    return groups.describeGroup(this.#cluster, groupId)
+    return this.#run('describeGroup', (cluster) => groups.describeGroup(cluster, groupId))
   }
 
   /** How far a group is in every partition. */
   groupOffsets(group: Pick<groups.GroupDescription, 'groupId' | 'members'>): Promise<groups.GroupOffset[]> {
-    return groups.groupOffsets(this.#cluster, group)
+    return this.#run('groupOffsets', (cluster) => groups.groupOffsets(cluster, group))
   }
 
   committedOffsets(groupId: string): Promise<CommittedOffset[]> {
-    return committedOffsets(this.#cluster, groupId, null)
+    return this.#run('committedOffsets', (cluster) => committedOffsets(cluster, groupId, null))
   }
 
   resetOffsets(
     groupId: string,
     options: Parameters<typeof groups.resetOffsets>[2],
   ): Promise<groups.OffsetReset[]> {
-    return groups.resetOffsets(this.#cluster, groupId, options)
+    return this.#run('resetOffsets', (cluster) => groups.resetOffsets(cluster, groupId, options))
   }
 
   deleteGroups(groupIds: readonly string[]): Promise<void> {
-    return groups.deleteGroups(this.#cluster, groupIds)
+    return this.#run('deleteGroups', (cluster) => groups.deleteGroups(cluster, groupIds))
   }
 
   deleteOffsets(groupId: string, places: readonly TopicPartition[]): Promise<void> {
-    return groups.deleteOffsets(this.#cluster, groupId, places)
+    return this.#run('deleteOffsets', (cluster) => groups.deleteOffsets(cluster, groupId, places))
   }
 
   async describeCluster(): Promise<ClusterDescription> {
-    const { clusterId, controllerId, brokers } = await this.#cluster.retry('the cluster', () =>
-      this.#cluster.metadata.fetch([], false),
+    const { clusterId, controllerId, brokers } = await this.#run('describeCluster', (cluster) =>
+      cluster.retry('the cluster', () => cluster.metadata.fetch([], false)),
     )
     return { clusterId, controllerId, brokers }
   }
@@ -133,28 +147,30 @@ export class Admin {
   /** What partitions take on the disks of the brokers; of those brokers when ids are given. */
   async describeLogDirs(nodeIds?: readonly number[]): Promise<LogDir[]> {
     const ids = nodeIds ?? (await this.describeCluster()).brokers.map(({ nodeId }) => nodeId)
-    const perBroker = await Promise.all(ids.map((nodeId) => this.#logDirsOf(nodeId)))
+    const perBroker = await this.#run('describeLogDirs', (cluster) =>
+      Promise.all(ids.map((nodeId) => logDirsOf(cluster, nodeId))),
+    )
     return perBroker.flat()
   }
+}
 
-  #logDirsOf(nodeId: number): Promise<LogDir[]> {
-    return this.#cluster.retry(`log dirs of broker ${nodeId}`, async () => {
-      const response = await this.#cluster.request(nodeId, DescribeLogDirs, { topics: null })
-      expectNone(response.errorCode, `log dirs of broker ${nodeId}`)
-      return response.results.map((row) => {
-        expectNone(row.errorCode, `log dir ${row.logDir} of broker ${nodeId}`)
-        return {
-          nodeId,
-          path: row.logDir,
-          partitions: row.topics.flatMap(({ name, partitions }) =>
-            partitions
-              .filter(({ isFutureKey }) => !isFutureKey)
-              .map((p) => ({ topic: name, partition: p.partitionIndex, bytes: p.partitionSize })),
-          ),
-          totalBytes: row.totalBytes,
-          usableBytes: row.usableBytes,
-        }
-      })
+function logDirsOf(cluster: Cluster, nodeId: number): Promise<LogDir[]> {
+  return cluster.retry(`log dirs of broker ${nodeId}`, async () => {
+    const response = await cluster.request(nodeId, DescribeLogDirs, { topics: null })
+    expectNone(response.errorCode, `log dirs of broker ${nodeId}`)
+    return response.results.map((row) => {
+      expectNone(row.errorCode, `log dir ${row.logDir} of broker ${nodeId}`)
+      return {
+        nodeId,
+        path: row.logDir,
+        partitions: row.topics.flatMap(({ name, partitions }) =>
+          partitions
+            .filter(({ isFutureKey }) => !isFutureKey)
+            .map((p) => ({ topic: name, partition: p.partitionIndex, bytes: p.partitionSize })),
+        ),
+        totalBytes: row.totalBytes,
+        usableBytes: row.usableBytes,
+      }
     })
-  }
+  })
 }

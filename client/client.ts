@@ -11,7 +11,7 @@
  *
  * It imports only src/{base,protocol,records} of the broker: one notation drives both ends of the wire.
  */
-import { Admin } from './admin.ts'
+import { Admin, type AdminOptions } from './admin.ts'
 import { Cluster } from './cluster.ts'
 import { Consumer } from './consumer.ts'
 import type { ConsumerOptions } from './consumer-settings.ts'
@@ -21,12 +21,15 @@ import type { ProducerOptions } from './producer-settings.ts'
 import { type ClientOptions, settingsOf } from './settings.ts'
 
 // What an application names besides the Client: this file is all that the package exports of the client.
-export type { Admin, ClusterDescription, LogDir } from './admin.ts'
+export type { CallOptions } from './abort.ts'
+export type { Admin, AdminOptions, ClusterDescription, LogDir } from './admin.ts'
 export type { ConfigEntry, ConfigResource } from './admin-configs.ts'
 export type { GroupDescription, GroupListing, GroupOffset, OffsetReset } from './admin-groups.ts'
 export type { CreatedTopic, DeletedRecords, NewTopic, RecordsToDelete } from './admin-topics.ts'
-export type { Consumer, ConsumerBatch } from './consumer.ts'
-export type { ConsumerOptions } from './consumer-settings.ts'
+export type { AssignorName } from './assignors.ts'
+export type { Consumer, ConsumerBatch, ConsumerPosition } from './consumer.ts'
+export type { ConsumerOptions, RebalanceHooks } from './consumer-settings.ts'
+export type { ClientEvents } from './diagnostics.ts'
 export * from './errors.ts'
 export type { TopicMetadata } from './metadata.ts'
 export type { CommittedOffset, FoundOffset, OffsetToCommit, Position } from './offsets.ts'
@@ -42,12 +45,17 @@ export type { Transport } from './transport.ts'
 
 export class Client {
   readonly #cluster: Cluster
-  #admin: Admin | null = null
   #closing: Promise<void> | null = null
 
   /** Connects when it is first needed. @throws InvalidArgument naming the setting */
   constructor(options: ClientOptions) {
     this.#cluster = new Cluster(settingsOf(options))
+    const { signal } = options
+    if (signal === undefined) return
+    const close = (): void => void this.close()
+    signal.addEventListener('abort', close)
+    this.#cluster.lifetime.onEnd(() => signal.removeEventListener('abort', close))
+    if (signal.aborted) close()
   }
 
   producer(options: ProducerOptions = {}): Producer {
@@ -60,10 +68,9 @@ export class Client {
     return new Consumer(this.#cluster, options)
   }
 
-  admin(): Admin {
+  admin(options: AdminOptions = {}): Admin {
     this.#check()
-    this.#admin ??= new Admin(this.#cluster)
-    return this.#admin
+    return new Admin(this.#cluster, options)
   }
 
   /** Closes its producers (which send what is left) and consumers (which leave their groups), then every connection. */

@@ -6,7 +6,16 @@ import type { AnyApi, ResponseOf } from '../src/protocol/notation.ts'
 import { backoff } from './backoff.ts'
 import { Brokers, type Lane } from './brokers.ts'
 import type { RequestFor } from './connection.ts'
-import { asKafkaError, BrokerRefused, ClientClosed, type KafkaError, refused, TimedOut } from './errors.ts'
+import { channels } from './diagnostics.ts'
+import {
+  Aborted,
+  asKafkaError,
+  BrokerRefused,
+  ClientClosed,
+  type KafkaError,
+  refused,
+  TimedOut,
+} from './errors.ts'
 import { Lifetime } from './lifetime.ts'
 import { Metadata, type TopicMetadata } from './metadata.ts'
 import type { ClientSettings } from './settings.ts'
@@ -32,16 +41,43 @@ export class Cluster {
   readonly brokers: Brokers
   readonly metadata: Metadata
   /** The producers and consumers that are open. */
-  readonly parts = new Set<Part>()
+  readonly parts: Set<Part>
   #lastId = 0
   /** By group id. Bounded. */
-  readonly #coordinators = new Map<string, number>()
+  readonly #coordinators: Map<string, number>
+  readonly #isScoped: boolean
 
-  constructor(settings: ClientSettings) {
+  /** With `whole`: what the same cluster is to one call, with a life of its own. */
+  constructor(settings: ClientSettings, whole: Cluster | null = null) {
     this.settings = settings
     this.lifetime = new Lifetime(settings.transport.clock)
-    this.brokers = new Brokers(settings, this.lifetime)
-    this.metadata = new Metadata(settings, this.brokers)
+    this.brokers = whole?.brokers ?? new Brokers(settings, this.lifetime)
+    this.metadata = whole?.metadata ?? new Metadata(settings, this.brokers)
+    this.parts = whole?.parts ?? new Set()
+    this.#coordinators = whole === null ? new Map() : whole.#coordinators
+    this.#isScoped = whole !== null
+  }
+
+  /** Runs a call that ends with `signal`, and whose retries end after `timeoutMs`. */
+  async scoped<T>(
+    what: string,
+    scope: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number | undefined },
+    call: (cluster: Cluster) => Promise<T>,
+  ): Promise<T> {
+    const { signal, timeoutMs } = scope
+    if (signal === undefined && timeoutMs === undefined) return call(this)
+    if (signal?.aborted === true) throw new Aborted(what, signal.reason)
+    const callTimeoutMs = timeoutMs ?? this.settings.callTimeoutMs
+    const cluster = new Cluster({ ...this.settings, callTimeoutMs }, this)
+    const abort = (): void => cluster.lifetime.end(new Aborted(what, signal?.reason))
+    const forget = this.lifetime.onEnd((reason) => cluster.lifetime.end(reason))
+    signal?.addEventListener('abort', abort)
+    try {
+      return await call(cluster)
+    } finally {
+      forget()
+      signal?.removeEventListener('abort', abort)
+    }
   }
 
   /** A producer or consumer begins; returns what to call when it has ended. */
@@ -106,7 +142,8 @@ export class Cluster {
       this.lifetime.check()
       const remaining = start + timeoutMs - this.clock.monotonic()
       try {
-        return await attempt(Math.max(remaining, 1))
+        const outcome = attempt(Math.max(remaining, 1))
+        return await (this.#isScoped ? this.lifetime.race(outcome) : outcome)
       } catch (thrown) {
         this.lifetime.check()
         const error = asKafkaError(thrown)
@@ -118,6 +155,10 @@ export class Cluster {
         const pause = backoff(failures, this.settings, this.settings.transport.random)
         if (elapsed + pause >= timeoutMs) {
           throw failures === 0 ? error : new TimedOut(what, timeoutMs, { cause: error })
+        }
+        if (channels.retried.hasSubscribers) {
+          const { clientId } = this.settings
+          channels.retried.publish({ clientId, what, failures: failures + 1, pauseMs: pause, error })
         }
         await this.lifetime.sleep(pause)
       }

@@ -9,6 +9,7 @@
 import { Reader, Writer } from '../src/base/bytes.ts'
 import { decodeResponseHeader, encodeRequestHeader } from '../src/protocol/header.ts'
 import type { AnyApi, RequestInput, ResponseOf } from '../src/protocol/notation.ts'
+import { channels } from './diagnostics.ts'
 import { ConnectionLost, KafkaError, NotKafka, TimedOut, UnsupportedVersion } from './errors.ts'
 import { Frames, FrameTooLarge } from './frames.ts'
 import type { Clock, Stream, Timer } from './transport.ts'
@@ -39,6 +40,8 @@ interface Exchange {
   readonly resolve: (response: unknown) => void
   readonly reject: (reason: KafkaError) => void
   correlationId: number
+  /** Monotonic ms. */
+  sentAt: number
 }
 
 export class Connection {
@@ -143,7 +146,17 @@ export class Connection {
     }
     return new Promise<unknown>((resolve, reject) => {
       const deadline = this.#options.clock.monotonic() + timeoutMs
-      this.#queue.push({ api, version, request, deadline, timeoutMs, resolve, reject, correlationId: 0 })
+      this.#queue.push({
+        api,
+        version,
+        request,
+        deadline,
+        timeoutMs,
+        resolve,
+        reject,
+        correlationId: 0,
+        sentAt: 0,
+      })
       this.#pump()
     }) as Promise<ResponseOf<A>>
   }
@@ -164,7 +177,7 @@ export class Connection {
     const waiting = [...this.#inFlight, ...this.#queue]
     this.#inFlight = []
     this.#queue = []
-    for (const exchange of waiting) exchange.reject(reason)
+    for (const exchange of waiting) this.#reject(exchange, reason)
     this.#drained()
     this.onClose(reason)
   }
@@ -191,6 +204,7 @@ export class Connection {
       const exchange = this.#queue.shift()
       if (exchange === undefined) break
       exchange.correlationId = this.#nextCorrelationId()
+      exchange.sentAt = now
       try {
         this.#transmit(exchange.api, exchange.request as never, exchange.version, exchange.correlationId)
       } catch (cause) {
@@ -249,8 +263,20 @@ export class Connection {
     this.#inFlight.shift()
     this.#hasAnswered = true
     this.#obey(response)
+    if (channels.request.hasSubscribers) this.#tell(exchange, null)
     exchange.resolve(response)
     this.#pump()
+  }
+
+  #reject(exchange: Exchange, error: KafkaError): void {
+    if (channels.request.hasSubscribers) this.#tell(exchange, error)
+    exchange.reject(error)
+  }
+
+  #tell({ api, version, sentAt }: Exchange, error: KafkaError | null): void {
+    const { address, clientId, clock } = this.#options
+    const durationMs = sentAt === 0 ? 0 : clock.monotonic() - sentAt
+    channels.request.publish({ clientId, address, api: api.name, version, durationMs, error })
   }
 
   #obey(response: unknown): void {
@@ -277,7 +303,7 @@ export class Connection {
     const late = this.#inFlight.find((exchange) => exchange.deadline <= now)
     if (late !== undefined) {
       this.#inFlight = this.#inFlight.filter((exchange) => exchange !== late)
-      late.reject(this.#timedOut(late))
+      this.#reject(late, this.#timedOut(late))
       this.close(
         new ConnectionLost(this.address, `it did not answer ${late.api.name} within ${late.timeoutMs} ms`),
       )
@@ -285,7 +311,7 @@ export class Connection {
     }
     this.#queue = this.#queue.filter((exchange) => {
       if (exchange.deadline > now) return true
-      exchange.reject(this.#timedOut(exchange))
+      this.#reject(exchange, this.#timedOut(exchange))
       return false
     })
     for (const exchange of this.#inFlight) this.#watch(exchange.deadline)

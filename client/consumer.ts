@@ -7,6 +7,7 @@
  * committed (every `autoCommitIntervalMs`, before partitions are given up, and on close), and a rebalance waits for the
  * record in hand. One loop at a time.
  */
+import { abortable, type CallOptions } from './abort.ts'
 import type { Cluster } from './cluster.ts'
 import { Commits } from './commits.ts'
 import { type ConsumerOptions, type ConsumerSettings, consumerSettingsOf } from './consumer-settings.ts'
@@ -153,8 +154,9 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
    * Commits given offsets, or all that was handed out, the record in hand included.
    * @throws KafkaError; REBALANCE_IN_PROGRESS means that the partitions are about to move
    */
-  async commit(offsets?: readonly OffsetToCommit[]): Promise<void> {
-    await (offsets === undefined ? this.#commits.commitDelivered() : this.#commits.commit(offsets))
+  async commit(offsets?: readonly OffsetToCommit[], options: CallOptions = {}): Promise<void> {
+    const commits = offsets === undefined ? this.#commits.commitDelivered() : this.#commits.commit(offsets)
+    await abortable(commits, 'commit', options.signal)
   }
 
   /** Commits what is processed, leaves the group, stops. Never rejects. */

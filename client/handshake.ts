@@ -7,6 +7,7 @@ import { errorCode } from '../src/base/error-codes.ts'
 import { ApiVersions } from '../src/protocol/apis/api-versions.ts'
 import { type Address, addressText } from './address.ts'
 import { Connection, type VersionRange } from './connection.ts'
+import { channels } from './diagnostics.ts'
 import { ConnectionLost, NotKafka, refused } from './errors.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { ClientSettings } from './settings.ts'
@@ -91,6 +92,7 @@ async function openWith(
     })
     await greet(connection, settings, version)
     lifetime.check()
+    announce(connection, settings)
     return connection
   } catch (cause) {
     lifetime.check()
@@ -101,6 +103,19 @@ async function openWith(
     throw cause
   } finally {
     forget()
+  }
+}
+
+function announce(connection: Connection, { clientId, logger }: ClientSettings): void {
+  const { address } = connection
+  logger.debug({ clientId, address }, `connected to broker ${address}`)
+  if (channels.connected.hasSubscribers) channels.connected.publish({ clientId, address })
+  connection.onClose = (reason) => {
+    logger.debug(
+      { clientId, address, code: reason.code },
+      `disconnected from broker ${address}: ${reason.message}`,
+    )
+    if (channels.disconnected.hasSubscribers) channels.disconnected.publish({ clientId, address, reason })
   }
 }
 

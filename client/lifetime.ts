@@ -65,6 +65,14 @@ export class Lifetime {
     })
   }
 
+  /** The outcome of `promise`, or a rejection when the life ends first. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    return this.wait((resolve, reject) => {
+      promise.then(resolve, reject)
+      return () => {}
+    })
+  }
+
   /** A promise that also rejects when the life ends. `start` returns what cleans up after it. */
   wait<T>(start: (resolve: (value: T) => void, reject: (reason: unknown) => void) => () => void): Promise<T> {
     if (this.#ended !== null) return Promise.reject(this.#ended)

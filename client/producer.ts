@@ -5,8 +5,10 @@
  * Memory is bounded: over `bufferBytesMax` of records that nobody has acknowledged, the next ones wait, in order per topic.
  */
 import type { RecordContent } from '../src/records/records.ts'
+import { abortable, type CallOptions } from './abort.ts'
 import type { Cluster } from './cluster.ts'
 import {
+  Aborted,
   asKafkaError,
   BrokerRefused,
   BufferExhausted,
@@ -70,22 +72,32 @@ export class Producer {
     return this.#bufferedBytes
   }
 
-  /** Resolves when the record is acknowledged as `acks` asks. @throws KafkaError */
-  send(record: ProducerRecord): Promise<RecordPlace> {
-    return new Promise((resolve, reject) => {
+  /**
+   * Resolves when the record is acknowledged as `acks` asks. @throws KafkaError; Aborted when the signal ends the wait: the
+   * record may be stored nevertheless
+   */
+  send(record: ProducerRecord, options: CallOptions = {}): Promise<RecordPlace> {
+    if (options.signal?.aborted === true) return Promise.reject(new Aborted('send', options.signal.reason))
+    const sent = new Promise<RecordPlace>((resolve, reject) => {
       void this.enqueue(record, (error, place) => {
         if (place === null) reject(error)
         else resolve(place)
       })
     })
+    return abortable(sent, 'send', options.signal)
   }
 
   /**
    * Resolves when all are acknowledged, with their places in the same order.
    * @throws the first error; the others may have been stored
    */
-  sendAll(records: readonly ProducerRecord[]): Promise<RecordPlace[]> {
+  sendAll(records: readonly ProducerRecord[], options: CallOptions = {}): Promise<RecordPlace[]> {
+    if (options.signal?.aborted === true) return Promise.reject(new Aborted('send', options.signal.reason))
     if (records.length === 0) return Promise.resolve([])
+    return abortable(this.#sendAll(records), 'send', options.signal)
+  }
+
+  #sendAll(records: readonly ProducerRecord[]): Promise<RecordPlace[]> {
     return new Promise((resolve, reject) => {
       const places: RecordPlace[] = []
       let left = records.length

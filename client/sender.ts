@@ -9,6 +9,7 @@ import type { ResponseOf } from '../src/protocol/notation.ts'
 import { backoff } from './backoff.ts'
 import type { Cluster } from './cluster.ts'
 import type { Connection } from './connection.ts'
+import { channels } from './diagnostics.ts'
 import { asKafkaError, BrokerRefused, type KafkaError, TimedOut } from './errors.ts'
 import type { Lifetime } from './lifetime.ts'
 import type { PartitionQueue } from './partition-queue.ts'
@@ -272,14 +273,29 @@ export class Sender {
     batch.home.settle(batch, true)
     if (batch.isSettled) return
     batch.succeed(baseOffset, logAppendTimeMs)
-    this.#events.settled(batch)
+    this.#tell(batch, null)
   }
 
   #settle(batch: ProducerBatch, isStored: boolean, errorOf: (recordIndex: number) => KafkaError): void {
     batch.home.settle(batch, isStored)
     if (batch.isSettled) return
     batch.fail(errorOf)
+    this.#tell(batch, errorOf(0))
+  }
+
+  #tell(batch: ProducerBatch, error: KafkaError | null): void {
     this.#events.settled(batch)
+    if (!channels.produced.hasSubscribers) return
+    const { topic, index: partition } = batch.home
+    const durationMs = this.#cluster.clock.monotonic() - batch.openedAt
+    channels.produced.publish({
+      topic,
+      partition,
+      records: batch.count,
+      bytes: batch.sizeBytes,
+      durationMs,
+      error,
+    })
   }
 
   #fail(batch: ProducerBatch, error: KafkaError): void {
@@ -294,8 +310,9 @@ export class Sender {
     for (const batch of partition.inFlight) {
       // Who waits is told now; the batch keeps its place until its answer comes, for it may be stored.
       if (batch.deadline <= now && !batch.isSettled) {
-        batch.fail(() => this.#late(batch))
-        this.#events.settled(batch)
+        const late = this.#late(batch)
+        batch.fail(() => late)
+        this.#tell(batch, late)
       } else if (!batch.isSettled) {
         next = Math.min(next, batch.deadline)
       }

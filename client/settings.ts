@@ -39,11 +39,13 @@ export interface ClientOptions {
   /** The largest response that is accepted. */
   readonly responseBytesMax?: number
   readonly logger?: Logger
+  /** Closes the client when it is aborted. */
+  readonly signal?: AbortSignal
   /** The door to network, clock and chance; for simulations. */
   readonly transport?: Transport
 }
 
-export type ClientSettings = Required<Omit<ClientOptions, 'bootstrap'>> & {
+export type ClientSettings = Required<Omit<ClientOptions, 'bootstrap' | 'signal'>> & {
   readonly bootstrap: readonly Address[]
   /** Told to brokers, which show it in their metrics. */
   readonly softwareVersion: string
