@@ -4,6 +4,7 @@
  */
 import type { Test } from 'tap'
 import { errorName } from '../../src/base/error-codes.ts'
+import { Faulted } from '../../src/base/errors.ts'
 import type { BrokerEvent } from '../../src/broker/broker.ts'
 import { Settings } from '../../src/config/settings.ts'
 import { SeededRandom } from '../../src/embedded/seeded-random.ts'
@@ -46,6 +47,7 @@ export class Node {
   net = new MemoryNet()
   /** The disk as the running process has it. */
   mount: Disk
+  isPortTaken = false
   /** Set: happens to the disk. */
   onDisk: ((operation: DiskOperation) => DiskFault | undefined) | null = null
   readonly #random: SeededRandom
@@ -80,6 +82,7 @@ export class Node {
   async start(): Promise<RunningBroker> {
     this.mount = this.disk.mount()
     this.net = new MemoryNet()
+    if (this.isPortTaken) this.net.listen = () => Promise.reject(new Faulted('net', 'listen'))
     const life = this.#life
     const settings = new Settings()
     for (const [name, value] of Object.entries(this.settings)) settings.set(name, String(value), 'flag')
@@ -129,6 +132,17 @@ export class Node {
   get broker(): RunningBroker {
     if (this.#broker === null) throw new Error('the node runs')
     return this.#broker
+  }
+
+  /** Lets time pass until there is an answer. */
+  async inTime<T>(answer: Promise<T>): Promise<T> {
+    let isHere = false
+    const settled = () => {
+      isHere = true
+    }
+    answer.then(settled, settled)
+    while (!isHere) await this.clock.advance(1)
+    return await answer
   }
 
   /** Names of events so far, at `level`. */
