@@ -87,23 +87,29 @@ t.test('flush.messages: what acks=all waits for', async (t) => {
 t.test('a setting is in force for a topic that is being made meanwhile', async (t) => {
   const node = await Node.start(t)
   const [one, other] = [await node.connect(), await node.connect()]
-  const made = one.createTopic('wide', 100)
-  const altered = other.ask(IncrementalAlterConfigs, {
-    resources: [
-      {
-        resourceType: 4,
-        resourceName: '',
-        configs: [{ name: 'message.max.bytes', value: '100', configOperation: 0 }],
-      },
-    ],
-    validateOnly: false,
-  })
-  await Promise.all([made, altered])
-  const refused = new Set<unknown>()
-  for (let partition = 0; partition < 100; partition++) {
-    refused.add(await node.produce('wide', [kib], { partition }))
+  const alterMessageMaxBytes = (value: string) =>
+    other.ask(IncrementalAlterConfigs, {
+      resources: [
+        {
+          resourceType: 4,
+          resourceName: '',
+          configs: [{ name: 'message.max.bytes', value, configOperation: 0 }],
+        },
+      ],
+      validateOnly: false,
+    })
+  // At every turn of the making.
+  for (let turns = 0; turns < 12; turns++) {
+    await alterMessageMaxBytes('10000')
+    const made = one.createTopic(`wide-${turns}`, 30)
+    for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
+    await Promise.all([made, alterMessageMaxBytes('100')])
+    const answers = new Set<unknown>()
+    for (let partition = 0; partition < 30; partition++) {
+      answers.add(await node.produce(`wide-${turns}`, [kib], { partition }))
+    }
+    t.strictSame([...answers], ['MESSAGE_TOO_LARGE'])
   }
-  t.strictSame([...refused], ['MESSAGE_TOO_LARGE'])
 })
 
 t.test('what is not served is refused with a sentence, and changes nothing', async (t) => {
