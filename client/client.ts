@@ -18,7 +18,9 @@ import type { ConsumerOptions } from './consumer-settings.ts'
 import { ClientClosed } from './errors.ts'
 import { Producer } from './producer.ts'
 import type { ProducerOptions } from './producer-settings.ts'
+import type { TopicTypes } from './serdes.ts'
 import { type ClientOptions, settingsOf } from './settings.ts'
+import { TypedClient } from './typed.ts'
 
 // What an application names besides the Client: this file is all that the package exports of the client.
 export type { CallOptions } from './abort.ts'
@@ -40,8 +42,18 @@ export type { Producer } from './producer.ts'
 export type { Done } from './producer-batch.ts'
 export type { ProducerOptions } from './producer-settings.ts'
 export type { ProducerRecord, RecordPlace } from './record.ts'
+export * from './schema-registry.ts'
+export * from './serdes.ts'
 export type { ClientOptions, Logger } from './settings.ts'
 export type { Transport } from './transport.ts'
+export type {
+  SendOptions,
+  TypedClient,
+  TypedConsumer,
+  TypedConsumerOptions,
+  TypedProducer,
+  TypedRecord,
+} from './typed.ts'
 
 export class Client {
   readonly #cluster: Cluster
@@ -71,6 +83,11 @@ export class Client {
   admin(options: AdminOptions = {}): Admin {
     this.#check()
     return new Admin(this.#cluster, options)
+  }
+
+  /** The same client, with the types of what is in these topics. */
+  typed<T extends TopicTypes>(topics: T): TypedClient<T> {
+    return new TypedClient(this, topics)
   }
 
   /** Closes its producers (which send what is left) and consumers (which leave their groups), then every connection. */

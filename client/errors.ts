@@ -204,6 +204,39 @@ export class LogTruncated extends KafkaError {
   }
 }
 
+/** A key or a value does not fit its serde, in either direction. */
+export class SerdeFailed extends KafkaError {
+  override name = 'SerdeFailed'
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super('SERDE_FAILED', message, {
+      ...options,
+      advice: "compare the topic's declaration with what its producers write",
+    })
+  }
+}
+
+/** The schema registry refused, or could not be asked. `status` is HTTP's, `errorCode` its own; 0 when it did not answer. */
+export class RegistryFailed extends KafkaError {
+  override name = 'RegistryFailed'
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly errorCode: number,
+    options: { cause?: unknown } = {},
+  ) {
+    super('REGISTRY_FAILED', message, {
+      ...options,
+      retriable: status === 0 || status === 429 || status >= 500,
+      advice:
+        status === 409
+          ? 'make the schema compatible with the versions before it, or change the compatibility of the subject'
+          : status === 0
+            ? 'check that a schema registry runs there and that the address is right'
+            : '',
+    })
+  }
+}
+
 /** The caller's AbortSignal ended the call. What was asked may yet happen. `cause` is the signal's reason. */
 export class Aborted extends KafkaError {
   override name = 'AbortError'
