@@ -48,7 +48,7 @@ export interface SimDiskOptions {
 
 export class SimDisk {
   readonly #options: SimDiskOptions
-  readonly #root = new SimFolder()
+  readonly #root: SimFolder
   /** Paths locked by living processes. */
   readonly locks = new Set<string>()
   /** Goes up with every crash: mounts and files of before are dead. */
@@ -57,6 +57,7 @@ export class SimDisk {
 
   constructor(options: SimDiskOptions = {}) {
     this.#options = options
+    this.#root = this.newFolder()
   }
 
   /** The disk as a process has it, until the next crash. */
@@ -103,6 +104,10 @@ export class SimDisk {
       node = next
     }
     return node
+  }
+
+  newFolder(): SimFolder {
+    return new SimFolder(this.#options.canLosePower === true)
   }
 
   newContent(): SimContent {

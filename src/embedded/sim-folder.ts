@@ -13,6 +13,12 @@ export class SimFolder {
   readonly #entries = new Map<string, SimNode>()
   readonly #durable = new Map<string, SimNode>()
   #pending: Change[] = []
+  /** Without it nothing is kept for a loss of power: what is removed is gone. */
+  readonly #isTracked: boolean
+
+  constructor(isTracked: boolean) {
+    this.#isTracked = isTracked
+  }
 
   names(): IterableIterator<string> {
     return this.#entries.keys()
@@ -77,6 +83,7 @@ export class SimFolder {
       if (node === null) folder.#entries.delete(name)
       else folder.#entries.set(name, node)
     }
+    if (!this.#isTracked) return
     for (const folder of new Set(steps.map((step) => step.folder))) folder.#pending.push(change)
   }
 

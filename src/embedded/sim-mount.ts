@@ -34,7 +34,7 @@ export class SimMount implements Disk {
       let next = folder.get(name)
       if (next === undefined) {
         this.before({ kind: 'mkdir', path, bytes: 0 })
-        next = new SimFolder()
+        next = this.#disk.newFolder()
         folder.set(name, next)
       }
       folder = next

@@ -176,12 +176,7 @@ export class Node {
   }
   /** 'NONE', or the error's name. */
   async deleteTopic(name: string): Promise<string> {
-    const { responses } = await this.ask(DeleteTopics, {
-      topics: [{ name, topicId: zeroUuid }],
-      topicNames: [],
-      timeoutMs: 1000,
-    })
-    return errorName(responses[0]?.errorCode ?? -1)
+    return await (await this.client).deleteTopic({ name, topicId: zeroUuid })
   }
 
   /** Sets configs of a topic, or of the broker ('' for all, by its id for this one). */
@@ -325,6 +320,11 @@ export class NodeClient {
     const [created] = topics
     if (created === undefined) throw new Error('CreateTopics answers for the topic')
     return created.errorCode === 0 ? created.topicId : errorName(created.errorCode)
+  }
+
+  async deleteTopic(topic: { name: string | null; topicId: string }): Promise<string> {
+    const { responses } = await this.ask(DeleteTopics, { topics: [topic], topicNames: [], timeoutMs: 1000 })
+    return errorName(responses[0]?.errorCode ?? -1)
   }
 
   async metadata(names: readonly string[] | null, mayCreate = false): Promise<ResponseOf<typeof Metadata>> {

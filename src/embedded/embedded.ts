@@ -1,0 +1,101 @@
+/**
+ * Brokers inside this process: for tests, for development, for an application that wants a log of its own.
+ *
+ *     await using cluster = await startCluster()
+ *     const kafka = new Kafka({ brokers: cluster.bootstrap })        // kafkajs, or any other client
+ *
+ * They are the real thing, on real sockets (127.0.0.1, ports that were free), and serve when `startCluster` resolves. Data is
+ * in memory unless `dataDir` is given, and gone with the cluster. Nothing is logged unless `onEvent` is given. Several
+ * clusters in one process do not know of each other. After `stop` nothing keeps the process alive.
+ *
+ *   embedded.ts   this face                     sim-disk.ts   a disk in memory: what a broker without `dataDir` runs on
+ *   sim-net.ts    a net in memory               virtual-clock.ts, seeded-random.ts   time and chance that a test decides
+ */
+import type { BrokerEvent } from '../broker/broker.ts'
+import { Settings } from '../config/settings.ts'
+import { nodeWorld } from '../io/node-world.ts'
+import type { World } from '../io/world.ts'
+import { type RunningBroker, startBroker } from '../main.ts'
+import { SimDisk } from './sim-disk.ts'
+
+export type { BrokerEvent } from '../broker/broker.ts'
+export type { Clock, Disk, Net, Random, World } from '../io/world.ts'
+export type { RunningBroker } from '../main.ts'
+
+export interface ClusterOptions {
+  /** How many brokers. Absent: 1, which is all that is served yet. */
+  readonly nodes?: number
+  /** A folder that keeps the data from one start to the next, that of broker 1 in `node-1`. Absent: in memory. */
+  readonly dataDir?: string
+  /**
+   * By Kafka's names: { 'num.partitions': 6 }. The defaults are those of `lograft start` but for
+   * `group.initial.rebalance.delay.ms`, which is 0: a test should not wait three seconds for members that do not come.
+   */
+  readonly settings?: Readonly<Record<string, string | number | boolean>>
+  /** What the brokers have to report, from 'debug' to 'error'. */
+  readonly onEvent?: (event: BrokerEvent, nodeId: number) => void
+  /** Clock, disk, net and chance are Node's (the disk: see `dataDir`), but for those given here. */
+  readonly world?: Partial<World>
+}
+
+export interface Cluster {
+  readonly clusterId: string
+  /** HOST:PORT of every broker: what clients take as `brokers` or `bootstrap.servers`. */
+  readonly bootstrap: string[]
+  readonly brokers: readonly RunningBroker[]
+  /** Answers what is under way, and lets go of everything. */
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** More than one broker was asked for: this release does not serve that. */
+export class ClusterUnsupported extends Error {
+  override name = 'ClusterUnsupported'
+}
+
+/**
+ * Resolves when every broker serves.
+ * @throws ClusterUnsupported for more than one node; RangeError when `nodes` is no count; Refused INVALID_CONFIG naming a
+ *   setting; DataFolderRefused and Faulted when `dataDir` cannot be used
+ */
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const { nodes = 1, onEvent } = options
+  if (!Number.isSafeInteger(nodes) || nodes < 1) {
+    throw new RangeError(`nodes must be a whole number, at least 1, not ${nodes}`)
+  }
+  if (nodes > 1) {
+    throw new ClusterUnsupported(`a cluster of ${nodes} brokers was asked for: this release serves one`)
+  }
+  const nodeId = 1
+  const broker = await startBroker({
+    nodeId,
+    dataDir: `${options.dataDir ?? '/memory'}/node-${nodeId}`,
+    host: '127.0.0.1',
+    port: 0,
+    advertised: null,
+    settings: settingsOf(options),
+    onEvent: (event) => onEvent?.(event, nodeId),
+    world: worldOf(options),
+  })
+  return {
+    clusterId: broker.clusterId,
+    bootstrap: [broker.bootstrap],
+    brokers: [broker],
+    stop: () => broker.stop(),
+    [Symbol.asyncDispose]: () => broker.stop(),
+  }
+}
+
+function settingsOf(options: ClusterOptions): Settings {
+  const settings = new Settings()
+  settings.set('group.initial.rebalance.delay.ms', '0', 'file')
+  for (const [name, value] of Object.entries(options.settings ?? {}))
+    settings.set(name, String(value), 'flag')
+  return settings
+}
+
+function worldOf(options: ClusterOptions): World {
+  const world = { ...nodeWorld(), ...options.world }
+  if (options.dataDir !== undefined || options.world?.disk !== undefined) return world
+  return { ...world, disk: new SimDisk({ clock: world.clock }).mount() }
+}
