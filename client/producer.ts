@@ -23,6 +23,7 @@ import { PartitionQueue } from './partition-queue.ts'
 import { partitionOfKey, StickyPartition } from './partitioner.ts'
 import { type Done, ProducerBatch } from './producer-batch.ts'
 import { type ProducerOptions, type ProducerSettings, producerSettingsOf } from './producer-settings.ts'
+import { writableOf } from './producer-stream.ts'
 import { contentOf, type ProducerRecord, type RecordPlace, sizeOf } from './record.ts'
 import { Sender } from './sender.ts'
 
@@ -135,6 +136,11 @@ export class Producer {
       return undefined
     }
     return this.#wait(topic, content, record.partition, done)
+  }
+
+  /** The end of a pipeline: holds it up while the producer is full, fails with the first record that does. */
+  writable(): WritableStream<ProducerRecord> {
+    return writableOf(this)
   }
 
   /** Sends what lingers, and resolves when all that was accepted so far is settled, well or badly. */

@@ -1,4 +1,7 @@
 /** The producer against a broker of our own making: every record once and in order, whatever the broker does in between. */
+import { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { ReadableStream } from 'node:stream/web'
 import t, { type Test } from 'tap'
 import { Client } from '../../client/client.ts'
 import { type KafkaError, TimedOut } from '../../client/errors.ts'
@@ -371,4 +374,31 @@ t.test('a producer id that is refused fails what needs it', async (t) => {
   const { broker, producer } = await fixture(t)
   broker.on(InitProducerId, () => ({ errorCode: 31, producerId: -1, producerEpoch: -1 }))
   await t.rejects(producer.send({ topic: 'orders', value: 'x' }), { code: 'CLUSTER_AUTHORIZATION_FAILED' })
+})
+
+t.test('the end of a pipeline', async (t) => {
+  const { broker, producer } = await fixture(
+    t,
+    { orders: 1 },
+    { bufferBytesMax: 5_000, batchBytesMax: 1_000 },
+  )
+  let most = 0
+  async function* records(count: number) {
+    for (let n = 0; n < count; n++) {
+      most = Math.max(most, producer.bufferedBytes)
+      yield { topic: 'orders', value: `${n}` }
+    }
+  }
+  await pipeline(records(2_000), Writable.fromWeb(producer.writable(), { objectMode: true }))
+  t.same(
+    values(broker),
+    Array.from({ length: 2_000 }, (_, n) => `${n}`),
+    'acknowledged, in order, when it ends',
+  )
+  t.ok(most < 6_000, `never more than it may hold: ${most}`)
+  await t.rejects(
+    ReadableStream.from([{ topic: 'orders', value: 1 as unknown as string }]).pipeTo(producer.writable()),
+    { code: 'INVALID_ARGUMENT' },
+    'and fails when a record does',
+  )
 })
