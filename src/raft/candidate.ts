@@ -2,6 +2,7 @@
  * Asks for votes: first whether it would get them (pre-vote, which changes nothing anywhere), then for real.
  * One instance is one election (R-13); its answers die with it.  @source Raft 5.2, thesis 9.6
  */
+import { members } from './membership.ts'
 import type { Message } from './message.ts'
 import { tally } from './quorum.ts'
 import type { Campaign, Role, Transitions } from './role.ts'
@@ -30,13 +31,14 @@ export class Candidate<Entries> implements Role<Entries> {
       lastEpoch: state.extents.lastEpoch,
       endPosition: state.extents.end,
     }
-    for (const voter of state.voters) {
+    for (const voter of members(state.membership)) {
       if (voter === state.id) continue
       if (this.#preVote) state.send(voter, request)
       else state.promise(voter, request)
     }
     // Its own real vote counts when it is durable, like anybody's.
     if (this.#preVote) this.#answers.set(state.id, true)
+    // (Who is about to leave may stand, and does not count for itself.)
   }
 
   hasLeader(): boolean {
@@ -62,8 +64,10 @@ export class Candidate<Entries> implements Role<Entries> {
   flush(): void {}
 
   #answer(from: number, granted: boolean, nowMs: number): void {
+    // A voter whose disk was wiped has forgotten what it promised.
+    if (this.#state.isEstranged(from)) return
     this.#answers.set(from, granted)
-    const outcome = tally(this.#state.voters, this.#answers)
+    const outcome = tally(this.#state.membership, this.#answers)
     if (outcome === 'lost') this.#transitions.follow(this.#state.epoch, -1, nowMs)
     else if (outcome === 'won' && this.#preVote) this.#transitions.campaign('vote', nowMs)
     else if (outcome === 'won') this.#transitions.lead(nowMs)

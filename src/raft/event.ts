@@ -2,6 +2,7 @@
  * What goes into the core: what others say, what the clock says, and what became of the I/O that a `Ready` asked for.
  * Times are monotonic milliseconds.
  */
+import type { PlacedMembership } from './membership.ts'
 import type { Message } from './message.ts'
 
 export type Event<Entries> =
@@ -36,6 +37,26 @@ export type Event<Entries> =
   | { readonly type: 'campaign'; readonly nowMs: number }
   /** On the leader: hand over to that voter, as soon as it has everything. Ends by itself after an election timeout. */
   | { readonly type: 'transfer'; readonly to: number; readonly nowMs: number }
+  /**
+   * On the leader: from now on these are the voters. Newcomers are brought up to date first. Nothing happens while another change
+   * is under way: see `Raft.change`.
+   */
+  | { readonly type: 'changeVoters'; readonly voters: readonly number[] }
+  /** On the leader: gives up a change that has not been appended yet. */
+  | { readonly type: 'abandonChange' }
+  /** On the leader: these receive the log and do not count. */
+  | { readonly type: 'observers'; readonly observers: readonly number[]; readonly nowMs: number }
+  /** That voter is here with another disk than the one that was promised with, or with the right one again (R-32). */
+  | { readonly type: 'estranged'; readonly peer: number; readonly isEstranged: boolean }
+  /** The log is about to be replaced: see ready.ts. */
+  | { readonly type: 'installing'; readonly nowMs: number }
+  /** It was: it is empty, durable, and begins at `position`, in front of which lies a unit of `positionEpoch`. */
+  | {
+      readonly type: 'reset'
+      readonly position: number
+      readonly positionEpoch: number
+      readonly membership: PlacedMembership
+    }
   /** The connection to a peer broke: what was sent may be lost. */
   | { readonly type: 'peerLost'; readonly peer: number }
   /** The log has forgotten what lies below `position`, all of it committed. */

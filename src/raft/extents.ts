@@ -98,6 +98,17 @@ export class Extents {
     return true
   }
 
+  /** The log was replaced by an empty one that begins at `position`. Syncs that were under way speak of the old one. */
+  reset(position: number, epoch: number): void {
+    assert(position > this.#start, 'a log is replaced by a later one')
+    this.#start = position
+    this.#startEpoch = epoch
+    this.#end = position
+    this.#durable = position
+    this.#epochs.length = 0
+    this.#truncations++
+  }
+
   /** Forgets what lies below `position`. */
   trim(position: number): void {
     if (position <= this.#start) return

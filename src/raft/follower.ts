@@ -5,7 +5,7 @@
  *     acknowledged  <= verified     of that, what is durable, and said so
  */
 import { assert } from '../base/assert.ts'
-import type { Append, Message } from './message.ts'
+import type { Append, Install, Message } from './message.ts'
 import type { Role, Transitions } from './role.ts'
 import type { State } from './state.ts'
 
@@ -44,7 +44,7 @@ export class Follower<Entries> implements Role<Entries> {
     return this.#heardMs
   }
   get deadlineMs(): number {
-    return this.#state.isVoter ? this.#deadlineMs : Infinity
+    return this.#state.mayCampaign ? this.#deadlineMs : Infinity
   }
 
   hasLeader(nowMs: number): boolean {
@@ -81,8 +81,12 @@ export class Follower<Entries> implements Role<Entries> {
         this.#hear(from, nowMs)
         this.#learn(message.highWatermark)
         break
+      case 'install':
+        this.#hear(from, nowMs)
+        this.#install(message)
+        break
       case 'timeoutNow':
-        if (from === this.#leaderId) this.#transitions.campaign('transfer', nowMs)
+        if (from === this.#leaderId && this.#state.mayCampaign) this.#transitions.campaign('transfer', nowMs)
         break
       default:
       // Replies to what this member asked in another role.
@@ -116,6 +120,8 @@ export class Follower<Entries> implements Role<Entries> {
   #append(from: number, message: Append<Entries>): void {
     const state = this.#state
     const { extents, highWatermark } = state
+    // Said for the log that is going.
+    if (state.isInstalling) return
     // Below the high watermark the logs agree by leader completeness, also where this log has forgotten its epochs.
     if (message.from > highWatermark && !this.#agrees(message.from, message.fromEpoch)) {
       this.#refuse(from, message)
@@ -149,6 +155,26 @@ export class Follower<Entries> implements Role<Entries> {
       positionEpoch: extents.epochBefore(position),
       attempt: message.attempt,
     })
+  }
+
+  /** Only what lies ahead is installed: an old image, or one that came twice, changes nothing. */
+  #install(message: Install): void {
+    const state = this.#state
+    const { position, positionEpoch } = message
+    if (state.isInstalling) return
+    if (position <= state.highWatermark || this.#agrees(position, positionEpoch)) {
+      this.#verified = Math.max(this.#verified, position)
+      this.#acknowledgeDue = true
+      this.#learn(position)
+    } else {
+      state.takePiece(message)
+    }
+  }
+
+  /** The log was replaced; all below its start is committed. */
+  reset(): void {
+    this.#verified = this.#state.highWatermark
+    this.#acknowledgeDue = true
   }
 
   #agrees(position: number, epoch: number): boolean {

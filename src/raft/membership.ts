@@ -63,6 +63,18 @@ export class Memberships {
     return this.#list.findLast((one) => one.position < position) ?? (this.#list[0] as PlacedMembership)
   }
 
+  /**
+   * Who votes in the one in force, or did in one that it may yet fall back to: a voter that leaves may be the only one whose log is
+   * long enough to win, until the mark that lets it go is committed.  @source thesis 4.2.2
+   */
+  mayCampaign(id: number, highWatermark: number): boolean {
+    for (const one of this.#list.toReversed()) {
+      if (isVoter(one, id)) return true
+      if (one.position < highWatermark) return false
+    }
+    return false
+  }
+
   append(membership: PlacedMembership): void {
     assert(membership.position > this.current.position, 'configurations follow each other')
     this.#list.push(membership)

@@ -156,7 +156,7 @@ export interface Install {
   readonly piece: Buffer
 }
 
-/** "Of the image at `position` I have the first `received` bytes." When all is in place and durable, `Appended` says so. */
+/** "Of the image at `position` I have the first `received` bytes." Not all: that they are in place and durable is said by `Appended`. */
 export interface Installed {
   readonly type: 'installed'
   readonly epoch: number

@@ -3,7 +3,7 @@
  *
  *     probe   where do the logs agree? One empty append at a time
  *     stream  they agree up to `next`: appends are pipelined within a window
- *     behind  `next` lies below this log's start: heartbeats only, until an image brings it up (image installation)
+ *     behind  `next` lies below this log's start: an image, or the start itself, is brought to it
  *
  *     durable <= next      durable: counted; next: the first unit that was not sent
  */
@@ -25,6 +25,9 @@ export class Progress {
   probeSentMs = -Infinity
   #matched = 0
   #attempt = 0
+  #durableBefore = 0
+  /** What it has of the image that it is brought; position -1: nothing is known. */
+  #install = { position: -1, received: 0, isDue: false, sentMs: -Infinity }
   /** The driver is reading for it. */
   isReading = false
   toldHighWatermark = -1
@@ -47,6 +50,14 @@ export class Progress {
   /** How often this follower was probed anew: what answers an earlier attempt says nothing about this one. */
   get attempt(): number {
     return this.#attempt
+  }
+
+  /**
+   * What it had called durable before this attempt began. A complaint about a place below comes from a disk that has forgotten; one
+   * that is only late belongs to an earlier attempt, or is about a later place.
+   */
+  get durableBefore(): number {
+    return this.#durableBefore
   }
 
   hasRoom(settings: RaftSettings): boolean {
@@ -85,6 +96,7 @@ export class Progress {
   probe(next: number): void {
     this.#phase = 'probe'
     this.#attempt++
+    this.#durableBefore = this.#durable
     this.#next = Math.max(next, this.#durable)
     this.#ends.length = 0
     this.#sizes.length = 0
@@ -94,7 +106,33 @@ export class Progress {
     this.isReading = false
   }
 
+  /** It may have lost what it had: the answer to the first piece says how far it is. */
+  beginInstall(): void {
+    this.#install = { position: -1, received: 0, isDue: true, sentMs: -Infinity }
+  }
+
+  /** It has taken a piece. An answer that comes twice changes nothing: one piece is under way at a time (R-24). */
+  installed(position: number, received: number, nowMs: number): void {
+    const { position: before, received: receivedBefore } = this.#install
+    if (this.#phase !== 'behind' || (position === before && received <= receivedBefore)) return
+    this.#install = { position, received, isDue: true, sentMs: nowMs }
+  }
+
+  /** The piece that is to be sent now, if there is one. */
+  takeInstall(nowMs: number): { position: number; received: number } | null {
+    const install = this.#install
+    if (this.#phase !== 'behind' || !install.isDue) return null
+    this.#install = { ...install, isDue: false, sentMs: nowMs }
+    return { position: install.position, received: install.received }
+  }
+
+  isInstallLost(nowMs: number, timeoutMs: number): boolean {
+    return this.#phase === 'behind' && !this.#install.isDue && nowMs - this.#install.sentMs >= timeoutMs
+  }
+
   fallBehind(): void {
+    if (this.#phase !== 'behind') this.beginInstall()
     this.#phase = 'behind'
+    this.isReading = false
   }
 }

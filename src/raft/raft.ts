@@ -20,7 +20,10 @@
  * which must be durable before the leader is ready, is the proof of it (a log that knows a newer epoch than the ballot wins).
  * That saves a sync and a file for each of a single broker's partitions.
  *
- * Room: observers and voter changes enter through `State.voters` and quorum.ts; images through `Progress` 'behind'.
+ *   membership.ts  who counts, and how that changes       change.ts  newcomers that catch up before it does
+ *
+ * Observers receive the log and do not count; they are whom the leader was told to bring up to date, and who does not find himself
+ * among the voters of his own log. An observer that a candidate counts as a voter votes: the candidate may know better (R-12).
  * @source "In Search of an Understandable Consensus Algorithm (extended)", cited as Raft; Ongaro's thesis; R-xx: reliability rules
  */
 import { assert } from '../base/assert.ts'
@@ -29,14 +32,18 @@ import type { Event } from './event.ts'
 import { Extents, type ExtentsAtOpen } from './extents.ts'
 import { Follower } from './follower.ts'
 import { Leader } from './leader.ts'
+import type { PlacedMembership } from './membership.ts'
 import type { Message, VoteRequest } from './message.ts'
 import type { Ballot, Ready } from './ready.ts'
 import type { Campaign, Role, Transitions } from './role.ts'
 import { type RaftSettings, State } from './state.ts'
 
-export interface RaftOptions {
+export interface RaftOptions<Entries> {
   readonly id: number
-  readonly voters: readonly number[]
+  /** Rising: what is in force at the log's start (its mark may lie below; position -1: what the quorum began with), and all above. */
+  readonly memberships: readonly PlacedMembership[]
+  /** Finds the configurations in units that are appended. */
+  readonly membershipsIn: (entries: Entries) => readonly PlacedMembership[]
   /** { epoch: 0, votedFor: -1 } when there never was one. */
   readonly ballot: Ballot
   readonly extents: ExtentsAtOpen
@@ -50,7 +57,7 @@ export class Raft<Entries> implements Transitions {
   readonly #state: State<Entries>
   #role: Role<Entries>
 
-  constructor(options: RaftOptions) {
+  constructor(options: RaftOptions<Entries>) {
     const state = new State<Entries>({ ...options, extents: new Extents(options.extents) })
     this.#state = state
     // A restart forgets whom it followed: until it would have heard, it helps nobody against a leader that may live (R-04).
@@ -73,8 +80,33 @@ export class Raft<Entries> implements Transitions {
   get leaderId(): number {
     return this.#role.leaderId
   }
-  get voters(): readonly number[] {
-    return this.#state.voters
+  /** Who counts: the newest configuration of the log, committed or not. */
+  get membership(): PlacedMembership {
+    return this.#state.membership
+  }
+  /** Whether the newest configuration can still be undone. */
+  get isMembershipCommitted(): boolean {
+    return this.membership.position < this.highWatermark
+  }
+  /** On the leader: how far a change of voters is. 'waiting': nothing is in the log yet. */
+  get change(): 'none' | 'waiting' | 'joint' {
+    return this.#role instanceof Leader ? this.#role.change : 'none'
+  }
+  /** On the leader: who receives the log and does not count. */
+  get observers(): readonly number[] {
+    return this.#role instanceof Leader ? this.#role.observers : []
+  }
+  /** Its voice counts for nothing: see 'estranged' in event.ts. */
+  isEstranged(peer: number): boolean {
+    return this.#state.isEstranged(peer)
+  }
+  /** On the leader: the position below which so many voters hold everything durably; else the high watermark. */
+  heldBy(count: number): number {
+    return this.#role instanceof Leader ? this.#role.heldBy(count) : this.highWatermark
+  }
+  /** On the leader: the voters that keep up with it, itself among them. */
+  inSync(nowMs: number): readonly number[] {
+    return this.#role instanceof Leader ? this.#role.inSync(nowMs) : []
   }
   get votedFor(): number {
     return this.#state.votedFor
@@ -129,7 +161,30 @@ export class Raft<Entries> implements Transitions {
         if (role instanceof Leader) role.read(event)
         break
       case 'campaign':
-        if (this.#state.isVoter && !(role instanceof Leader)) this.campaign('preVote', event.nowMs)
+        if (this.#state.mayCampaign && !(role instanceof Leader)) this.campaign('preVote', event.nowMs)
+        break
+      case 'changeVoters':
+        if (role instanceof Leader) role.changeVoters(event.voters)
+        break
+      case 'abandonChange':
+        if (role instanceof Leader) role.abandonChange()
+        break
+      case 'observers':
+        if (role instanceof Leader) role.observe(event.observers, event.nowMs)
+        break
+      case 'estranged':
+        if (this.#state.isEstranged(event.peer) === event.isEstranged) break
+        this.#state.setEstranged(event.peer, event.isEstranged)
+        if (role instanceof Leader) role.estranged(event.peer)
+        break
+      case 'installing':
+        assert(!(role instanceof Leader), 'a leader has what it leads')
+        // What it stands for as a candidate is a log that goes now.
+        if (role instanceof Candidate) this.follow(this.epoch, -1, event.nowMs)
+        this.#state.isInstalling = true
+        break
+      case 'reset':
+        this.#reset(event)
         break
       case 'transfer':
         if (role instanceof Leader) role.transfer(event.to, event.nowMs)
@@ -140,6 +195,7 @@ export class Raft<Entries> implements Transitions {
       case 'trimmed':
         assert(event.position <= this.highWatermark, 'only what is committed is forgotten')
         this.#state.extents.trim(event.position)
+        this.#state.memberships.trim(event.position)
     }
   }
 
@@ -147,6 +203,14 @@ export class Raft<Entries> implements Transitions {
   ready(): Ready<Entries> {
     this.#role.flush()
     return this.#state.takeReady()
+  }
+
+  #reset(event: Extract<Event<Entries>, { type: 'reset' }>): void {
+    const { position, positionEpoch, membership } = event
+    assert(this.#state.isInstalling, 'a log is replaced after notice')
+    this.#state.isInstalling = false
+    this.#state.reset(position, positionEpoch, membership)
+    if (this.#role instanceof Follower) this.#role.reset()
   }
 
   #receive(from: number, message: Message<Entries>, nowMs: number): void {
@@ -160,7 +224,10 @@ export class Raft<Entries> implements Transitions {
       return
     }
     const speaksAsLeader =
-      message.type === 'append' || message.type === 'heartbeat' || message.type === 'advance'
+      message.type === 'append' ||
+      message.type === 'heartbeat' ||
+      message.type === 'advance' ||
+      message.type === 'install'
     if (message.epoch < this.epoch) {
       if (speaksAsLeader) this.#state.promise(from, { type: 'fenced', epoch: this.epoch })
       return
@@ -173,6 +240,8 @@ export class Raft<Entries> implements Transitions {
   #answerVote(from: number, request: VoteRequest, nowMs: number): void {
     const state = this.#state
     const { preVote } = request
+    // Its disk was wiped: what it has now says nothing about what it had (R-32).
+    if (state.isEstranged(from)) return
     const isHelpful = request.transfer || !this.#role.hasLeader(nowMs)
     // A newer epoch is only entered for a candidate that may be helped: else one member that cannot hear the leader would
     // depose it again and again (R-04, R-06).
@@ -212,7 +281,7 @@ export class Raft<Entries> implements Transitions {
   /** A change of role; called by roles. */
   campaign(kind: Campaign, nowMs: number): void {
     const state = this.#state
-    assert(state.isVoter, 'only a voter campaigns')
+    assert(state.mayCampaign, 'only a voter campaigns')
     if (state.isSoleVoter) {
       state.openOwnEpoch()
       this.lead(nowMs)

@@ -4,8 +4,9 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Extents } from './extents.ts'
-import type { Envelope, Message, Run } from './message.ts'
-import type { Ballot, Operation, Read, Ready } from './ready.ts'
+import { isSoleVoter, isVoter, Memberships, type PlacedMembership } from './membership.ts'
+import type { Envelope, Install, Message, Run } from './message.ts'
+import type { Ballot, InstallRequest, Operation, Read, Ready } from './ready.ts'
 
 export interface RaftSettings {
   /** A follower that hears nothing for this long, up to twice this long, campaigns; a leader cut off this long gives up. */
@@ -19,10 +20,12 @@ export interface RaftSettings {
   readonly inflightAppendsMax: number
 }
 
-export interface StateOptions {
+export interface StateOptions<Entries> {
   readonly id: number
-  /** Who counts. (Observers, who receive and do not count, will stand beside them.) */
-  readonly voters: readonly number[]
+  /** What the log holds of configurations: the one in force at its start, which may lie below it, and all above. */
+  readonly memberships: readonly PlacedMembership[]
+  /** Finds the configurations in units that are appended; the core itself never looks at them. */
+  readonly membershipsIn: (entries: Entries) => readonly PlacedMembership[]
   readonly ballot: Ballot
   readonly extents: Extents
   readonly settings: RaftSettings
@@ -37,14 +40,20 @@ const silence: Ready<never> = {
   messages: nothing,
   promises: nothing,
   reads: nothing,
+  installs: nothing,
+  pieces: nothing,
 }
 
 export class State<Entries> {
   readonly id: number
-  readonly voters: readonly number[]
+  readonly memberships: Memberships
   readonly settings: RaftSettings
   readonly extents: Extents
   readonly random: () => number
+  /** The log is being replaced: until that is done nothing is appended, and nobody is asked to follow. */
+  isInstalling = false
+  readonly #membershipsIn: (entries: Entries) => readonly PlacedMembership[]
+  readonly #estranged = new Set<number>()
   #epoch: number
   #votedFor: number
   #highWatermark: number
@@ -53,11 +62,14 @@ export class State<Entries> {
   #messages: Envelope<Entries>[] = []
   #promises: Envelope<Entries>[] = []
   #reads: Read[] = []
+  #installs: InstallRequest[] = []
+  #pieces: Install[] = []
 
-  constructor(options: StateOptions) {
+  constructor(options: StateOptions<Entries>) {
     const { ballot, extents } = options
     this.id = options.id
-    this.voters = options.voters
+    this.memberships = new Memberships(options.memberships)
+    this.#membershipsIn = options.membershipsIn
     this.settings = options.settings
     this.extents = extents
     this.random = options.random
@@ -80,10 +92,27 @@ export class State<Entries> {
     return this.#highWatermark
   }
   get isVoter(): boolean {
-    return this.voters.includes(this.id)
+    return isVoter(this.membership, this.id)
+  }
+  get mayCampaign(): boolean {
+    return !this.isInstalling && this.memberships.mayCampaign(this.id, this.#highWatermark)
   }
   get isSoleVoter(): boolean {
-    return this.voters.length === 1 && this.isVoter
+    return isSoleVoter(this.membership, this.id)
+  }
+  /** In force. */
+  get membership(): PlacedMembership {
+    return this.memberships.current
+  }
+
+  /** What that voter promised, its disk may have forgotten: it gets the log, and counts for nothing (R-32). */
+  isEstranged(peer: number): boolean {
+    return this.#estranged.has(peer)
+  }
+
+  setEstranged(peer: number, isEstranged: boolean): void {
+    if (isEstranged) this.#estranged.add(peer)
+    else this.#estranged.delete(peer)
   }
 
   /** Uniform in [time-out, 2 x time-out), so that two rarely campaign at once.  @source Raft 5.2 */
@@ -125,6 +154,7 @@ export class State<Entries> {
     // Whatever a leader says: what is committed stays (R-19).
     assert(position >= this.#highWatermark, 'nothing committed is ever cut')
     this.extents.truncate(position)
+    this.memberships.truncate(position)
     this.#operations.push({ type: 'truncate', position })
   }
 
@@ -132,6 +162,9 @@ export class State<Entries> {
     assert(from === this.extents.end, 'an append continues the log')
     for (const { epoch, until } of runs) {
       if (until > this.extents.end) this.extents.append(epoch, until - this.extents.end)
+    }
+    for (const membership of this.#membershipsIn(entries)) {
+      if (membership.position >= from) this.memberships.append(membership)
     }
     this.#operations.push({ type: 'append', from, runs, entries })
   }
@@ -142,6 +175,21 @@ export class State<Entries> {
     this.extents.append(this.#epoch, 1)
     this.#operations.push({ type: 'epochStart', epoch: this.#epoch, leaderId: this.id })
     return position
+  }
+
+  /** As leader: a configuration, in force from here on. Its disks are the driver's to add. */
+  changeVoters(voters: readonly number[], outgoing: readonly number[]): void {
+    const position = this.extents.end
+    this.extents.append(this.#epoch, 1)
+    this.memberships.append({ voters, outgoing, disks: [], position })
+    this.#operations.push({ type: 'voters', voters, outgoing })
+  }
+
+  /** The log was replaced by one that begins at `position`, durably; all below is committed. */
+  reset(position: number, epoch: number, membership: PlacedMembership): void {
+    this.extents.reset(position, epoch)
+    this.memberships.reset(membership)
+    this.maybeCommit(position)
   }
 
   /** Promises nothing: may leave before anything is durable. */
@@ -158,8 +206,22 @@ export class State<Entries> {
     this.#reads.push(read)
   }
 
+  install(request: InstallRequest): void {
+    this.#installs.push(request)
+  }
+
+  takePiece(piece: Install): void {
+    this.#pieces.push(piece)
+  }
+
   takeReady(): Ready<Entries> {
-    const said = this.#operations.length + this.#messages.length + this.#promises.length + this.#reads.length
+    const said =
+      this.#operations.length +
+      this.#messages.length +
+      this.#promises.length +
+      this.#reads.length +
+      this.#installs.length +
+      this.#pieces.length
     if (said === 0 && !this.#ballotChanged) return silence
     const ready: Ready<Entries> = {
       operations: this.#operations,
@@ -167,11 +229,15 @@ export class State<Entries> {
       messages: this.#messages,
       promises: this.#promises,
       reads: this.#reads,
+      installs: this.#installs,
+      pieces: this.#pieces,
     }
     this.#operations = []
     this.#messages = []
     this.#promises = []
     this.#reads = []
+    this.#installs = []
+    this.#pieces = []
     this.#ballotChanged = false
     return ready
   }

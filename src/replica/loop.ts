@@ -147,6 +147,11 @@ export class Loop {
       }
       case 'epochStart':
         this.#appendMark({ kind: 'epochStart', leaderId: operation.leaderId }, operation.epoch)
+        break
+      case 'voters': {
+        const { voters, outgoing } = operation
+        this.#appendMark({ kind: 'voters', voters, outgoing, disks: [] }, this.#raft.epoch)
+      }
     }
   }
 

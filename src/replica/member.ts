@@ -112,7 +112,7 @@ export class Member implements Replica {
     return this.#isServed ? this.#raft.leaderId : -1
   }
   get voters(): readonly number[] {
-    return this.#raft.voters
+    return this.#raft.membership.voters
   }
   get isReady(): boolean {
     return this.#isServed && this.#raft.isReady

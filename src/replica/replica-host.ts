@@ -14,6 +14,7 @@ import type { Message } from '../raft/message.ts'
 import { Raft } from '../raft/raft.ts'
 import type { RaftSettings } from '../raft/state.ts'
 import { BallotFile } from './ballot-file.ts'
+import { membershipsIn, membershipsOf } from './configurations.ts'
 import { Deadlines } from './deadlines.ts'
 import { type Entries, startPosition } from './entries.ts'
 import { Member, type Surroundings } from './member.ts'
@@ -118,7 +119,8 @@ export class ReplicaHost {
     const ballotFile = new BallotFile({ disk: world.disk, files: this.#files, folder })
     const raft = new Raft<Entries>({
       id: nodeId,
-      voters,
+      memberships: membershipsOf(log, { voters, outgoing: [], disks: [] }),
+      membershipsIn: ({ marks }) => membershipsIn(marks),
       ballot: ballotFile.read(),
       extents: extentsOf(log),
       settings: this.#raftSettings,
@@ -132,9 +134,11 @@ export class ReplicaHost {
     return member
   }
 
-  /** A message from a peer. For a replica that is not here: dropped. */
-  receive(from: number, replica: string, message: Message<Entries>): void {
-    this.#members.get(replica)?.receive(from, message)
+  /** A message from a peer. For a replica that is not here: dropped, and false. */
+  receive(from: number, replica: string, message: Message<Entries>): boolean {
+    const member = this.#members.get(replica)
+    member?.receive(from, message)
+    return member !== undefined
   }
 
   /** The connection to a peer broke: what was sent may be lost. */

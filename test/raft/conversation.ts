@@ -4,6 +4,7 @@
  *
  *     > members 1 2 3              a new quorum, every log empty, epoch 0
  *     > members 1 2 3 epoch 8      the same, all having seen epoch 8
+ *     > members 1 2 3 and 4 5      4 and 5 are there too, and no voters
  *     > log 2: 1 1 4               before anything else: member 2 holds units of these epochs (durable), as in figure 7
  *     > campaign 1                 as if its election timer had fired
  *     > propose 1: a b*3           the leader takes a batch of one record and one of three
@@ -16,6 +17,11 @@
  *     > cut 1->2                   that link loses everything from now on; `cut 1` both ways, everybody; `heal` for all
  *     > lost 1->2                  1 is told that its connection to 2 broke
  *     > transfer 1->2              the leader is told to hand over
+ *     > voters 1: 2 3 4            the leader is told who is to vote; `abandon 1` gives it up
+ *     > observers 1: 5             the leader is told who else receives the log
+ *     > trim 1: 5                  1 forgets what lies below position 5; an image stands for it
+ *     > install 3                  the image that 3 has as a whole is in the place of its log, durably
+ *     > wiped 3                    3 comes back with an empty disk; `stranger 1: 3`: 1 hears that it is another disk
  *     > crash 3                    3 loses what was not durable, and what it was sending, and is down; `restart 3`
  *     > chunk 2                    so many entries at most in one append, for members that start from now on
  *     > settle                     disks and links work until nothing is left to do; `settle 1 2`: only these disks
@@ -24,7 +30,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Message } from '../../src/raft/message.ts'
-import { describeMessage } from './describe.ts'
+import { describeMembership, describeMessage } from './describe.ts'
 import { type Disk, describeEntries, type Entry, endOf, Member } from './member.ts'
 
 const settings = {
@@ -43,6 +49,7 @@ export class Conversation {
   readonly #links = new Map<string, OnLink[]>()
   readonly #cut = new Set<string>()
   #ids: number[] = []
+  #voters: number[] = []
   #nowMs = 0
   #appendEntriesMax = 100
   #told: string[] = []
@@ -65,7 +72,9 @@ export class Conversation {
     switch (verb) {
       case 'members': {
         const [ids = '', epoch = '0'] = rest.split(' epoch ')
-        this.#ids = ids.split(' ').map(Number)
+        const [voters = '', others = ''] = ids.split(' and ')
+        this.#voters = voters.split(' ').map(Number)
+        this.#ids = [...this.#voters, ...(others.match(/\d+/g) ?? []).map(Number)]
         this.#nowMs = 0
         this.#links.clear()
         this.#cut.clear()
@@ -136,6 +145,28 @@ export class Conversation {
       case 'transfer':
         this.#member(first).raft.step({ type: 'transfer', to: second, nowMs: this.#nowMs })
         break
+      case 'voters':
+        this.#member(first).raft.step({ type: 'changeVoters', voters: numbers.slice(1) })
+        break
+      case 'abandon':
+        this.#member(first).raft.step({ type: 'abandonChange' })
+        break
+      case 'observers':
+        this.#member(first).raft.step({ type: 'observers', observers: numbers.slice(1), nowMs: this.#nowMs })
+        break
+      case 'trim':
+        this.#member(first).trim(second)
+        break
+      case 'install':
+        this.#member(first).endInstall()
+        break
+      case 'wiped':
+        this.#disks.set(first, { entries: [], ballot: { epoch: 0, votedFor: -1 } })
+        this.#start([first])
+        break
+      case 'stranger':
+        this.#member(first).raft.step({ type: 'estranged', peer: second, isEstranged: true })
+        break
       case 'chunk':
         this.#appendEntriesMax = first
         break
@@ -170,6 +201,10 @@ export class Conversation {
         if (member.wantsBallot) {
           worked = true
           this.#post(id, member.endBallot(this.#nowMs))
+        }
+        if (member.wantsInstall) {
+          worked = true
+          member.endInstall()
         }
         if (member.wantsSync) {
           worked = true
@@ -220,7 +255,7 @@ export class Conversation {
       assert.ok(disk !== undefined, `there is no member ${id}`)
       const options = {
         id,
-        voters: this.#ids,
+        voters: this.#voters,
         settings,
         // Each member waits its own time: 1100 ms, 1200 ms, ...
         random: () => id / 10,
@@ -239,7 +274,10 @@ export class Conversation {
         continue
       }
       const { role, epoch, isReady, leaderId, highWatermark, durablePosition } = member.raft
-      const who = `${id} ${role}${isReady ? ', ready' : ''}, epoch ${epoch}, leader ${leaderId}`
+      const { membership, isMembershipCommitted } = member.raft
+      const voters = membership.position < 0 ? '' : `, ${describeMembership(membership)}`
+      const open = isMembershipCommitted || membership.position < 0 ? '' : ' (open)'
+      const who = `${id} ${role}${isReady ? ', ready' : ''}, epoch ${epoch}, leader ${leaderId}${voters}${open}`
       this.#tell(
         `${who}, durable ${durablePosition}, hw ${highWatermark}: ${describeEntries(member.entries)}`,
       )

@@ -43,6 +43,6 @@ export function describeMessage(message: Message<readonly Entry[]>): string {
 }
 
 /** `{1 2 3}`, or `{1 2 3 -> 2 3 4}` when joint. */
-export function describeMembership({ voters, outgoing }: Membership): string {
+export function describeMembership({ voters, outgoing }: Pick<Membership, 'voters' | 'outgoing'>): string {
   return `{${outgoing.length > 0 ? `${outgoing.join(' ')} -> ` : ''}${voters.join(' ')}}`
 }

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { SeededRandom } from '../../src/embedded/seeded-random.ts'
 import { type EpochStart, Extents } from '../../src/raft/extents.ts'
+import type { Membership } from '../../src/raft/membership.ts'
 import type { Run } from '../../src/raft/message.ts'
 import { majority, reached, tally } from '../../src/raft/quorum.ts'
 import { Raft } from '../../src/raft/raft.ts'
@@ -14,13 +15,19 @@ const settings = {
   inflightAppendsMax: 4,
 }
 
+const range = (end: number): number[] => Array.from({ length: end }, (_, index) => index)
+
+function simple(voters: readonly number[]): Membership {
+  return { voters, outgoing: [], disks: [] }
+}
+
 t.test('majorities', async (t) => {
   const random = new SeededRandom(1)
   for (let round = 0; round < 2000; round++) {
     const count = 1 + random.below(7)
     const voters = Array.from({ length: count }, (_, index) => index + 1)
     const values = new Map(voters.map((voter) => [voter, random.below(6)]))
-    const value = reached(voters, (voter) => values.get(voter) ?? 0)
+    const value = reached(simple(voters), (voter) => values.get(voter) ?? 0)
     const holders = (least: number) => voters.filter((voter) => (values.get(voter) ?? 0) >= least).length
     if (holders(value) * 2 <= count) t.fail(`${value} is not reached by a majority of ${[...values]}`)
     if (holders(value + 1) * 2 > count) t.fail(`more than ${value} is reached by ${[...values]}`)
@@ -30,7 +37,25 @@ t.test('majorities', async (t) => {
     const yes = [...answers.values()].filter(Boolean).length
     const open = count - answers.size
     const expected = yes * 2 > count ? 'won' : (yes + open) * 2 > count ? 'open' : 'lost'
-    if (tally(voters, answers) !== expected) t.fail(`${[...answers]} of ${count} is ${expected}`)
+    if (tally(simple(voters), answers) !== expected) t.fail(`${[...answers]} of ${count} is ${expected}`)
+  }
+  // Joint: a majority of each set for itself, whatever they share (R-31).
+  for (let round = 0; round < 2000; round++) {
+    const pick = () => [1, 2, 3, 4, 5, 6].filter(() => random.chance(0.5))
+    const joint = { voters: [7, ...pick()], outgoing: [8, ...pick()], disks: [] }
+    const values = new Map(range(9).map((voter) => [voter, random.below(6)]))
+    const of = (voter: number) => values.get(voter) ?? 0
+    const answers = new Map(
+      range(9)
+        .filter(() => random.chance(0.7))
+        .map((voter) => [voter, random.chance(0.5)]),
+    )
+    const both = [simple(joint.voters), simple(joint.outgoing)]
+    t.equal(reached(joint, of), Math.min(...both.map((one) => reached(one, of))))
+    const outcomes = both.map((one) => tally(one, answers))
+    const expected = outcomes.includes('lost') ? 'lost' : outcomes.includes('open') ? 'open' : 'won'
+    if (tally(joint, answers) !== expected)
+      t.fail(`${[...answers]} of ${JSON.stringify(joint)} is ${expected}`)
   }
   t.same([1, 2, 3, 4, 5, 6].map(majority), [1, 2, 2, 3, 3, 4])
 })
@@ -103,7 +128,8 @@ function runsOf(units: readonly number[], from: number): Run[] {
 function member(options: { voters: readonly number[]; epoch?: number; epochs?: EpochStart[]; end?: number }) {
   return new Raft<string>({
     id: 1,
-    voters: options.voters,
+    memberships: [{ ...simple(options.voters), position: -1 }],
+    membershipsIn: () => [],
     ballot: { epoch: options.epoch ?? 0, votedFor: -1 },
     extents: {
       start: 0,

@@ -8,17 +8,22 @@ import { SeededRandom } from '../../src/embedded/seeded-random.ts'
 import type { Message } from '../../src/raft/message.ts'
 import { majority } from '../../src/raft/quorum.ts'
 import type { RaftSettings } from '../../src/raft/state.ts'
-import { type Disk, type Entry, endOf, Member } from './member.ts'
+import { type Disk, type Entry, Member } from './member.ts'
 
 export interface Schedule {
   readonly seed: number
   readonly voters: number
+  /** Voters come and go, logs are trimmed. */
+  readonly changes?: boolean
 }
 
 export interface Outcome {
   readonly committed: number
   readonly epochs: number
   readonly truncations: number
+  /** Configurations that were appended; images that were put in place. */
+  readonly configurations: number
+  readonly installs: number
   /** The largest number of messages under way between any two members. */
   readonly underWay: number
 }
@@ -28,6 +33,10 @@ type UnderWay = { to: number; from: number; message: Message<readonly Entry[]>; 
 export class RandomQuorum {
   readonly #random: SeededRandom
   readonly #ids: readonly number[]
+  readonly #voters: readonly number[]
+  readonly #changes: { voters: number; trim: number }
+  #configurations = 0
+  #installs = 0
   readonly #settings: RaftSettings
   readonly #faults: { loss: number; repeat: number; crash: number; cut: number; slowDisk: number }
   readonly #disks = new Map<number, Disk>()
@@ -47,7 +56,9 @@ export class RandomQuorum {
 
   constructor(schedule: Schedule) {
     this.#random = new SeededRandom(schedule.seed)
-    this.#ids = Array.from({ length: schedule.voters }, (_, index) => index + 1)
+    const others = schedule.changes === true ? 2 : 0
+    this.#ids = Array.from({ length: schedule.voters + others }, (_, index) => index + 1)
+    this.#voters = this.#ids.slice(0, schedule.voters)
     const random = this.#random
     // Swarm: each run tosses which faults it has at all, and its own limits; tiny appends find what large ones hide (R-09).
     const toss = (most: number): number => (random.chance(0.6) ? random.float() * most : 0)
@@ -58,6 +69,8 @@ export class RandomQuorum {
       cut: toss(0.02),
       slowDisk: toss(0.9),
     }
+    this.#changes =
+      schedule.changes === true ? { voters: toss(0.05), trim: toss(0.02) } : { voters: 0, trim: 0 }
     this.#settings = {
       electionTimeoutMs: 150,
       heartbeatMs: 30,
@@ -81,6 +94,8 @@ export class RandomQuorum {
       committed: Math.max(...this.#watermarks.values()),
       epochs: this.#leaders.size,
       truncations: this.#truncations,
+      configurations: this.#configurations,
+      installs: this.#installs,
       underWay: this.#underWay,
     }
   }
@@ -99,13 +114,15 @@ export class RandomQuorum {
         continue
       }
       if (random.chance(0.3)) member.raft.step({ type: 'tick', nowMs: this.#nowMs })
-      if (member.raft.isReady && member.raft.acceptsProposals && random.chance(0.2)) {
+      if (member.raft.isReady && member.raft.acceptsProposals && random.chance(this.#isCalm ? 0.02 : 0.2)) {
         member.propose(`p${this.#proposals++}`, 1 + random.below(3))
       }
       if (member.raft.role === 'leader' && random.chance(0.002)) {
         const to = pick(random, this.#ids)
         member.raft.step({ type: 'transfer', to, nowMs: this.#nowMs })
       }
+      if (!this.#isCalm && random.chance(this.#changes.voters)) this.#changeVoters(member)
+      if (random.chance(this.#changes.trim)) this.#trim(member)
       if (random.chance(0.01)) member.raft.step({ type: 'peerLost', peer: pick(random, this.#ids) })
       this.#work(id, member)
     }
@@ -114,10 +131,31 @@ export class RandomQuorum {
     for (const [id, member] of this.#members) this.#check(id, member)
   }
 
+  #changeVoters(member: Member): void {
+    const random = this.#random
+    const some = this.#ids.filter(() => random.chance(0.5))
+    const dice = random.float()
+    if (dice < 0.2) member.raft.step({ type: 'abandonChange' })
+    else if (dice < 0.4) member.raft.step({ type: 'observers', observers: some, nowMs: this.#nowMs })
+    else
+      member.raft.step({ type: 'changeVoters', voters: some.length > 0 ? some : [pick(random, this.#ids)] })
+  }
+
+  #trim(member: Member): void {
+    const { highWatermark, durablePosition } = member.raft
+    const bound = Math.min(highWatermark, durablePosition)
+    const ends = member.entries.map(({ at, units }) => at + units).filter((end) => end <= bound)
+    if (ends.length > 0) member.trim(pick(this.#random, ends))
+  }
+
   /** Disk and core of one member. */
   #work(id: number, member: Member): void {
     const random = this.#random
     this.#post(id, member.turn())
+    if (member.wantsInstall && !random.chance(this.#faults.slowDisk)) {
+      member.endInstall()
+      this.#installs++
+    }
     if (member.wantsSync && random.chance(0.5)) member.beginSync()
     if (member.wantsSync && !random.chance(this.#faults.slowDisk)) member.endSync()
     if (member.wantsBallot && !random.chance(this.#faults.slowDisk)) {
@@ -175,8 +213,9 @@ export class RandomQuorum {
     const random = this.#random
     const disk = member.disk
     // What was written and not synced may be there or not: any prefix of it.
+    const isSame = disk.base === member.base
     const same = disk.entries.findIndex((entry, index) => member.entries[index] !== entry)
-    if (same === -1 && random.chance(0.5)) {
+    if (isSame && same === -1 && random.chance(0.5)) {
       const kept = random.below(member.entries.length - disk.entries.length + 1)
       disk.entries = member.entries.slice(0, disk.entries.length + kept)
     }
@@ -189,7 +228,7 @@ export class RandomQuorum {
     assert.ok(disk !== undefined)
     const options = {
       id,
-      voters: this.#ids,
+      voters: this.#voters,
       settings: this.#settings,
       random: () => this.#random.float(),
       appendEntriesMax: this.#appendEntriesMax,
@@ -219,6 +258,7 @@ export class RandomQuorum {
     for (const { entry, inEpoch } of this.#committed.values()) {
       // A candidate of an older epoch may win late, as a leader that nobody needs: completeness is not about it.
       if (inEpoch >= member.raft.epoch) continue
+      if (entry.at < member.base.start) continue
       assert.ok(own.has(entry), `leader completeness: ${member.id} in epoch ${member.raft.epoch}`)
     }
   }
@@ -232,9 +272,21 @@ export class RandomQuorum {
         assert.equal(entry, known.entry, 'state machine safety: one entry for each committed position')
         continue
       }
-      const holders = this.#ids.filter((id) => this.#disks.get(id)?.entries.lastIndexOf(entry) !== -1)
+      const isOn = (id: number): boolean => {
+        const disk = this.#disks.get(id)
+        return (
+          disk !== undefined && ((disk.base?.start ?? 0) > entry.at || disk.entries.lastIndexOf(entry) !== -1)
+        )
+      }
+      // In a joint configuration at least of those it leads to; see membership.ts.
+      const newest = member.entries.findLast(
+        ({ at, membership }) => membership !== undefined && at <= entry.at,
+      )
+      const voters = newest?.membership?.voters ?? member.base.membership?.voters ?? this.#voters
+      const holders = voters.filter(isOn)
+      if (entry.membership !== undefined) this.#configurations++
       assert.ok(
-        holders.length >= majority(this.#ids.length),
+        holders.length >= majority(voters.length),
         `durable on a majority when committed: ${entry.at} on ${holders.join(' ')}`,
       )
       this.#committed.set(entry.at, { entry, inEpoch: epoch })
@@ -248,9 +300,23 @@ export class RandomQuorum {
     const before = Math.max(0, ...this.#watermarks.values())
     for (let step = 0; step < 4000; step++) {
       this.#step()
-      const members = [...this.#members.values()]
+      const leader = [...this.#members.values()].find(({ raft }) => raft.isReady)
+      const { membership, isMembershipCommitted } = leader?.raft ?? {
+        membership: null,
+        isMembershipCommitted: false,
+      }
+      const isSettled = isMembershipCommitted && membership !== null && membership.outgoing.length === 0
+      if (
+        this.#members.size < this.#ids.length ||
+        membership === null ||
+        !(isSettled || membership.position < 0)
+      ) {
+        assert.ok(step < 3999, 'a repaired quorum has a leader and finishes its change')
+        continue
+      }
+      const members = [...this.#members.values()].filter(({ id }) => membership.voters.includes(id))
       const least = Math.min(...members.map(({ raft }) => raft.highWatermark))
-      if (members.length === this.#ids.length && least > before) break
+      if (members.length > 0 && least > before) break
       assert.ok(step < 3999, 'a repaired quorum commits again')
     }
     this.#checkMatching()
@@ -261,10 +327,15 @@ export class RandomQuorum {
     const members = [...this.#members.values()]
     for (const a of members) {
       for (const b of members) {
-        let last = Math.min(a.entries.length, b.entries.length) - 1
-        while (last >= 0 && a.entries[last]?.epoch !== b.entries[last]?.epoch) last--
-        assert.deepEqual(a.entries.slice(0, last + 1), b.entries.slice(0, last + 1), 'log matching')
-        assert.ok(endOf(a.entries) >= a.raft.highWatermark)
+        const from = Math.max(a.base.start, b.base.start)
+        const [these, those] = [a, b].map(({ entries }) => entries.filter(({ at }) => at >= from)) as [
+          Entry[],
+          Entry[],
+        ]
+        let last = Math.min(these.length, those.length) - 1
+        while (last >= 0 && these[last]?.epoch !== those[last]?.epoch) last--
+        assert.deepEqual(these.slice(0, last + 1), those.slice(0, last + 1), 'log matching')
+        assert.ok(a.end >= a.raft.highWatermark)
       }
     }
   }

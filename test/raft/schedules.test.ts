@@ -6,23 +6,31 @@ import t from 'tap'
 import { type Outcome, RandomQuorum } from './schedule.ts'
 
 const one = process.env.LOGRAFT_SEED
-const seeds = Number(process.env.LOGRAFT_SEEDS ?? 100)
+const seeds = Number(process.env.LOGRAFT_SEEDS ?? 60)
 
-for (const voters of [1, 2, 3, 4, 5]) {
-  t.test(`${voters} voters: nothing committed is lost, one leader in an epoch, and it goes on`, async (t) => {
-    const total = { committed: 0, epochs: 0, truncations: 0, underWay: 0 }
+const kinds = [
+  ...[1, 2, 3, 4, 5].map((voters) => ({ voters, changes: false })),
+  ...[1, 2, 3].map((voters) => ({ voters, changes: true })),
+]
+
+for (const { voters, changes } of kinds) {
+  const what = changes ? `${voters} voters and 2 others, who come and go` : `${voters} voters`
+  t.test(`${what}: nothing committed is lost, one leader in an epoch, and it goes on`, async (t) => {
+    const total = { committed: 0, epochs: 0, truncations: 0, configurations: 0, installs: 0, underWay: 0 }
     const from = one === undefined ? 1 : Number(one)
     const until = one === undefined ? seeds : Number(one)
     for (let seed = from; seed <= until; seed++) {
       let outcome: Outcome
       try {
-        outcome = new RandomQuorum({ seed: seed * 10 + voters, voters }).run(1000)
+        outcome = new RandomQuorum({ seed: seed * 10 + voters, voters, changes }).run(1000)
       } catch (error) {
-        throw new Error(`seed ${seed} with ${voters} voters`, { cause: error })
+        throw new Error(`seed ${seed}: ${what}`, { cause: error })
       }
       total.committed += outcome.committed
       total.epochs += outcome.epochs
       total.truncations += outcome.truncations
+      total.configurations += outcome.configurations
+      total.installs += outcome.installs
       total.underWay = Math.max(total.underWay, outcome.underWay)
     }
     // A schedule in which nothing happens proves nothing.
@@ -31,6 +39,9 @@ for (const voters of [1, 2, 3, 4, 5]) {
     t.ok(total.committed > seeds * 20, 'schedules commit')
     t.ok(voters < 3 || total.epochs > seeds * 2, 'leaders change')
     t.ok(voters < 3 || total.truncations > seeds / 10, 'logs part and are brought together')
-    t.ok(total.underWay <= 20 * voters * (voters - 1), 'answers do not multiply (R-24)')
+    t.ok(!changes || total.configurations > seeds, 'voters change (R-31)')
+    t.ok(!changes || total.installs > seeds / 10, 'images are put in place (R-27)')
+    const members = changes ? voters + 2 : voters
+    t.ok(total.underWay <= 30 * members * (members - 1), 'answers do not multiply (R-24)')
   })
 }
