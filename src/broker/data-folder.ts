@@ -10,29 +10,31 @@
  * The disk id is minted with the folder. A broker whose disk was wiped comes back with another one, and is not taken for
  * the replica that once promised something (R-32).
  */
-import type { Disk, World } from '../io/world.ts'
+import type { Clock, Disk, World } from '../io/world.ts'
 import { DataFolderRefused } from './data-folder-refused.ts'
 import { type Identity, readIdentity, writeIdentity } from './identity.ts'
 
 export class DataFolder {
   readonly #disk: Disk
+  readonly #clock: Pick<Clock, 'soon'>
   readonly #lock: { release(): void }
   #identity: Identity
 
   private constructor(
-    disk: Disk,
+    { disk, clock }: Pick<World, 'disk' | 'clock'>,
     readonly path: string,
     lock: { release(): void },
     identity: Identity,
   ) {
     this.#disk = disk
+    this.#clock = clock
     this.#lock = lock
     this.#identity = identity
   }
 
   /** @throws DataFolderRefused when it is locked, damaged, of another node, or of another version; Faulted */
   static async open(
-    world: Pick<World, 'disk'>,
+    world: Pick<World, 'disk' | 'clock'>,
     path: string,
     nodeId: number,
     freshUuid: () => string,
@@ -61,7 +63,7 @@ export class DataFolder {
       if (found === null) await writeIdentity(disk, path, identity)
       // A crash between the renaming and the removal leaves a folder here.
       disk.removeFolder(`${path}/deleted`)
-      return new DataFolder(disk, path, lock, identity)
+      return new DataFolder(world, path, lock, identity)
     } catch (error) {
       lock.release()
       throw error
@@ -108,7 +110,11 @@ export class DataFolder {
       this.#disk.rename(this.partitionFolder(name), `${this.path}/deleted/${name}`)
     }
     await this.#disk.syncFolder(`${this.path}/partitions`)
-    for (const name of present) this.#disk.removeFolder(`${this.path}/deleted/${name}`)
+    for (const name of present) {
+      this.#disk.removeFolder(`${this.path}/deleted/${name}`)
+      // A millisecond each, and there may be thousands: others want their turn.
+      await new Promise<void>((resolve) => this.#clock.soon(resolve))
+    }
   }
 
   /** Moves aside every partition folder that `isClaimed` does not know. Returns where each went. */

@@ -21,11 +21,9 @@ export function applyClusterChange(state: ClusterState, change: ClusterChange): 
     case 'topicDeleted':
       state.topics.remove(topicOf(state, change.id))
       return
-    case 'partitionsAdded': {
-      const topic = topicOf(state, change.id)
-      topic.placements = [...topic.placements, ...change.placements]
+    case 'partitionsAdded':
+      state.topics.widen(topicOf(state, change.id), change.placements)
       return
-    }
     case 'topicConfigsChanged':
       topicOf(state, change.id).configs = new Map(change.configs)
       return

@@ -25,16 +25,18 @@ export interface Topic {
   readonly name: string
   /** Canonical uuid, never reused. */
   readonly id: string
-  /** By partition index: the brokers that hold it, the preferred leader first. */
+  /** By partition index: the brokers that hold it, the preferred leader first. Changed by `Topics.widen` alone. */
   placements: readonly (readonly number[])[]
   /** What was set on the topic, as given (Kafka's names). */
   configs: ReadonlyMap<string, string>
 }
 
-/** Topics by name and by id. */
+/** Topics by name and by id. What a decision asks costs the same with ten topics and with ten thousand. */
 export class Topics {
   readonly #byName = new Map<string, Topic>()
   readonly #byId = new Map<string, Topic>()
+  readonly #byMetricName = new Map<string, Topic>()
+  #partitions = 0
 
   byName(name: string): Topic | undefined {
     return this.#byName.get(name)
@@ -48,14 +50,35 @@ export class Topics {
   get size(): number {
     return this.#byName.size
   }
+  /** Of all topics together. */
+  get partitions(): number {
+    return this.#partitions
+  }
+  /** The topic that metrics could not tell from one of this name. */
+  alike(name: string): Topic | undefined {
+    return this.#byMetricName.get(metricName(name))
+  }
   add(topic: Topic): void {
     this.#byName.set(topic.name, topic)
     this.#byId.set(topic.id, topic)
+    this.#byMetricName.set(metricName(topic.name), topic)
+    this.#partitions += topic.placements.length
+  }
+  widen(topic: Topic, added: Topic['placements']): void {
+    topic.placements = [...topic.placements, ...added]
+    this.#partitions += added.length
   }
   remove(topic: Topic): void {
     this.#byName.delete(topic.name)
     this.#byId.delete(topic.id)
+    this.#byMetricName.delete(metricName(topic.name))
+    this.#partitions -= topic.placements.length
   }
+}
+
+/** Dots become underscores in the names of metrics. */
+function metricName(topic: string): string {
+  return topic.replaceAll('.', '_')
 }
 
 export function emptyClusterState(): ClusterState {

@@ -19,14 +19,11 @@ export function topicNameFault(name: string): string | null {
 export function checkNewTopicName(state: Readonly<ClusterState>, name: string): void {
   const fault = topicNameFault(name)
   if (fault !== null) throw new Refused('INVALID_TOPIC_EXCEPTION', fault)
-  if (!/[._]/.test(name)) return
-  const folded = name.replaceAll('.', '_')
-  for (const topic of state.topics.all()) {
-    if (topic.name !== name && topic.name.replaceAll('.', '_') === folded) {
-      throw new Refused(
-        'INVALID_TOPIC_EXCEPTION',
-        `'${name}' collides with the existing topic '${topic.name}'`,
-      )
-    }
+  const alike = state.topics.alike(name)
+  if (alike !== undefined && alike.name !== name) {
+    throw new Refused(
+      'INVALID_TOPIC_EXCEPTION',
+      `'${name}' collides with the existing topic '${alike.name}': in the names of metrics both are one`,
+    )
   }
 }

@@ -60,8 +60,7 @@ function placementsOf(state: Readonly<ClusterState>, command: Command<'createTop
 
 /** @throws Refused POLICY_VIOLATION */
 function checkPartitionsMax(state: Readonly<ClusterState>, more: number, partitionsMax: number): void {
-  let count = 0
-  for (const topic of state.topics.all()) count += topic.placements.length
+  const count = state.topics.partitions
   if (count + more > partitionsMax) {
     throw new Refused(
       'POLICY_VIOLATION',
