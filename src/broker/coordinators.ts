@@ -29,9 +29,17 @@ export class Coordinators {
     this.#options = options
   }
 
-  /** Makes sure that groups can be coordinated at all. @throws Refused when the groups' topic cannot be made */
+  /** Makes sure that groups can be coordinated at all. @throws Refused COORDINATOR_NOT_AVAILABLE when that cannot be */
   async ensure(): Promise<void> {
-    await this.#options.ensure()
+    try {
+      await this.#options.ensure()
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error
+      throw new Refused(
+        'COORDINATOR_NOT_AVAILABLE',
+        `the topic of the groups cannot be made: ${error.message}`,
+      )
+    }
   }
 
   /** @throws Refused COORDINATOR_NOT_AVAILABLE while there is no groups' topic, NOT_COORDINATOR when it is not this node */

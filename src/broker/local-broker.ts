@@ -126,7 +126,13 @@ export class LocalBroker implements Broker {
       folder,
       onEvent,
     })
-    this.controller = new LocalController({ executor, random: world.random, settings, topics: this.#topics })
+    this.controller = new LocalController({
+      executor,
+      image: this.image,
+      random: world.random,
+      settings,
+      topics: this.#topics,
+    })
     this.producerIds = new ProducerIds(this.controller)
     this.#retention = new Retention({
       clock: world.clock,

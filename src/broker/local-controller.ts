@@ -18,6 +18,7 @@ const producerIdsPerBlock = 1000
 
 export interface LocalControllerOptions {
   readonly executor: ClusterExecutor
+  readonly image: Readonly<ClusterState>
   readonly random: Random
   readonly settings: Settings
   readonly topics: Pick<HostedTopics, 'underWay' | 'offline'>
@@ -56,8 +57,8 @@ export class LocalController implements Controller {
   }
 
   async deleteTopic(id: string): Promise<ClusterReplies['deleteTopic']> {
-    const { executor } = this.#options
-    const topic = executor.query((state) => state.topics.byId(id))
+    const { executor, image } = this.#options
+    const topic = image.topics.byId(id)
     if (topic !== undefined && isInternalTopic(topic.name)) {
       throw new Refused('INVALID_TOPIC_EXCEPTION', `topic '${topic.name}' is internal and cannot be deleted`)
     }
@@ -108,13 +109,16 @@ export class LocalController implements Controller {
   }
 
   async #createGroupsTopic(): Promise<void> {
-    const { executor, settings } = this.#options
-    if (executor.query((state) => state.topics.byName(groupsTopicName)) !== undefined) return
-    const brokers = executor.query((state) => state.brokers.size)
+    const { image, settings } = this.#options
+    // From the image: groups go on when the controller cannot decide any more.
+    if (image.topics.byName(groupsTopicName) !== undefined) {
+      await this.underWay(groupsTopicName)
+      return
+    }
     await this.createTopic({
       name: groupsTopicName,
       partitions: settings.get('offsets.topic.num.partitions'),
-      replicationFactor: Math.min(3, brokers),
+      replicationFactor: Math.min(3, image.brokers.size),
       assignment: null,
       // Small segments: what lies below the newest image goes with them.
       configs: new Map([

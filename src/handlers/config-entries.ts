@@ -1,5 +1,5 @@
 /** Settings as DescribeConfigs shows them. @source KIP-133, KIP-226, KIP-569 */
-import { type Settings, type Source, textOf } from '../config/settings.ts'
+import { isSettingName, type Settings, type Source, textOf } from '../config/settings.ts'
 import { type Row, type SettingName, type SettingType, table, topicSettingDefaults } from '../config/table.ts'
 
 /** Kafka's ConfigEntry.ConfigSource. */
@@ -69,11 +69,16 @@ export function describeBrokerDefaults(
   configs: ReadonlyMap<string, string>,
   keys: readonly string[] | null,
 ): ConfigEntry[] {
-  return [...configs]
-    .filter(([name]) => keys === null || keys.includes(name))
-    .map(([name, value]) =>
-      entry(name, table[name as SettingName], [{ name, value, source: source['dynamic-default'] }], false),
-    )
+  return (
+    [...configs]
+      .filter(([name]) => keys === null || keys.includes(name))
+      // What another release knew has no effect here, and no description.
+      .flatMap(([name, value]) =>
+        isSettingName(name)
+          ? [entry(name, table[name], [{ name, value, source: source['dynamic-default'] }], false)]
+          : [],
+      )
+  )
 }
 
 function synonymsOf(settings: Settings, name: SettingName) {

@@ -167,22 +167,27 @@ t.test('a topic that cannot be opened: its maker is told, the topic can be delet
 })
 
 t.test("the cluster's log fails: what is there goes on, changes are refused, it is reported", async (t) => {
-  const node = await Node.start(t)
-  await node.createTopic('orders')
-  node.onDisk = ({ kind, path }) =>
-    kind === 'sync' && path.includes(clusterLog) ? { code: 'EIO' } : undefined
-  const refused = await node.createTopic('more')
-  t.equal(refused, 'NOT_CONTROLLER')
-  node.onDisk = null
-  t.equal(await node.deleteTopic('orders'), 'NOT_CONTROLLER')
-  t.equal(await node.produce('orders', ['x']), 0)
-  t.strictSame(await node.consume('orders'), ['x'])
-  t.match(
-    node.events.find(({ event }) => event === 'cluster.offline'),
-    { level: 'error', message: /EIO/ },
-  )
-  await node.restart()
-  t.match(await node.createTopic('again'), /-/)
+  for (const hasGroups of [false, true]) {
+    const node = await Node.start(t)
+    await node.createTopic('orders')
+    if (hasGroups) await node.commit('billing', 'orders', 1)
+    node.onDisk = ({ kind, path }) =>
+      kind === 'sync' && path.includes(clusterLog) ? { code: 'EIO' } : undefined
+    t.equal(await node.createTopic('more'), 'NOT_CONTROLLER')
+    node.onDisk = null
+    t.equal(await node.deleteTopic('orders'), 'NOT_CONTROLLER')
+    t.equal(await node.produce('orders', ['x']), 0)
+    t.strictSame(await node.consume('orders'), ['x'])
+    const coordinated = hasGroups ? 'NONE' : 'COORDINATOR_NOT_AVAILABLE'
+    t.equal(await node.commit('billing', 'orders', 2), coordinated, 'groups that are there go on')
+    t.match(
+      node.events.find(({ event }) => event === 'cluster.offline'),
+      { level: 'error', message: /EIO/ },
+    )
+    await node.restart()
+    t.match(await node.createTopic('again'), /-/)
+    await node.stop()
+  }
 })
 
 t.test("a damaged partition of the groups' topic: other groups keep their place", async (t) => {

@@ -244,7 +244,8 @@ export class Node {
 
   /** Commits an offset as a consumer that is no member; 'NONE', or the error's name. The first group makes the groups' topic. */
   async commit(group: string, topic: string, offset: number, partition = 0): Promise<string> {
-    await this.ask(FindCoordinator, { keyType: 0, coordinatorKeys: [group] })
+    const { coordinators } = await this.ask(FindCoordinator, { keyType: 0, coordinatorKeys: [group] })
+    if (coordinators[0]?.errorCode !== 0) return errorName(coordinators[0]?.errorCode ?? -1)
     const { topics } = await this.ask(OffsetCommit, {
       groupId: group,
       memberId: '',
