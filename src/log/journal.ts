@@ -6,7 +6,7 @@
 import type { Disk, File } from '../io/world.ts'
 import type { FilePool } from './file-pool.ts'
 import { decodeFrame, encodeFrame, type Frame } from './journal-format.ts'
-import type { PlacedMark } from './log.ts'
+import type { NewStart, PlacedMark } from './log.ts'
 import { Marks } from './marks.ts'
 import { journalName, temporarySuffix } from './names.ts'
 
@@ -168,12 +168,38 @@ export class Journal {
       bytes = sizeOf(frames)
       await file.sync()
     }
+    this.#replaceBy(file, path, bytes)
+    this.#quietMarksDurable = quietMarks
+  }
+
+  /**
+   * Writes the file anew, for a log that begins at `start`. What the file says and what `marks` says change together, without a wait
+   * in between; the new name is durable when the folder has been synced. @throws Faulted
+   */
+  async reset({ offset, position, epoch, voters }: NewStart): Promise<void> {
+    const { disk, files } = this.#options
+    const base = { offset, position, epoch }
+    // Its own place is forgotten: all that counts is that it lies below.
+    const placed = { mark: voters, offset: Math.max(0, offset - 1), position: position - 1, epoch }
+    const frames = [encodeFrame({ kind: 'base', base }), encodeFrame({ kind: 'mark', placed })]
+    const path = `${this.#path}${temporarySuffix}`
+    disk.remove(path)
+    const file = files.open(path, 'create')
+    file.write(frames, 0)
+    await file.sync()
+    this.#replaceBy(file, path, sizeOf(frames))
+    this.#quietMarksDurable = this.#quietMarks
+    this.#isDirty = false
+    this.marks.reset(base, placed)
+  }
+
+  #replaceBy(file: File, path: string, bytes: number): void {
+    const { disk, files } = this.#options
     file.close()
     this.#file.close()
     disk.rename(path, this.#path)
     this.#file = files.open(this.#path, 'write')
     this.#bytes = bytes
-    this.#quietMarksDurable = quietMarks
   }
 
   close(): void {

@@ -9,43 +9,29 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Faulted } from '../base/errors.ts'
-import type { Clock, Disk } from '../io/world.ts'
 import * as batch from '../records/batch.ts'
 import { AppendQueue } from './append-queue.ts'
-import type { Barrier } from './barrier.ts'
 import { writeClean } from './clean-marker.ts'
 import { Durability } from './durability.ts'
-import type { OnLogEvent } from './events.ts'
-import type { FilePool } from './file-pool.ts'
 import { Gate } from './gate.ts'
 import type { Journal } from './journal.ts'
-import type { LogSettings, Mark } from './log.ts'
+import type { Mark, NewStart } from './log.ts'
 import type { Marks } from './marks.ts'
 import { cleanName } from './names.ts'
 import { readProducers } from './producer-replay.ts'
-import type { ProducerSnapshots } from './producer-snapshots.ts'
 import type { ProducerEntry, Producers } from './producers.ts'
-import type { Recovered } from './recovery.ts'
+import type { Recovered, RecoveryOptions } from './recovery.ts'
+import { resetFiles } from './reset.ts'
 import type { Segment } from './segment.ts'
 import type { Segments } from './segments.ts'
-
-export interface LogWriterOptions {
-  readonly disk: Disk
-  readonly clock: Clock
-  readonly files: FilePool
-  readonly folder: string
-  readonly settings: () => LogSettings
-  readonly onEvent: OnLogEvent
-}
 
 export class LogWriter {
   readonly segments: Segments
   readonly producers: Producers
-  readonly #options: LogWriterOptions
+  readonly #options: RecoveryOptions
   readonly #gate: Gate
+  readonly #recovered: Recovered
   readonly #journal: Journal
-  readonly #snapshots: ProducerSnapshots
-  readonly #barrier: Barrier
   readonly #durability: Durability
   readonly #queue = new AppendQueue()
   /** The segment that is written to; null: the next batch begins one. */
@@ -62,7 +48,7 @@ export class LogWriter {
   /** `write` could not write all: something must be durable first. */
   #owes = false
 
-  constructor(options: LogWriterOptions, recovered: Recovered) {
+  constructor(options: RecoveryOptions, recovered: Recovered) {
     this.#options = options
     const { folder, onEvent } = options
     this.#gate = new Gate(({ message }) =>
@@ -73,11 +59,10 @@ export class LogWriter {
         folder,
       }),
     )
+    this.#recovered = recovered
     this.#journal = recovered.journal
     this.segments = recovered.segments
     this.producers = recovered.producers
-    this.#snapshots = recovered.snapshots
-    this.#barrier = recovered.barrier
     this.#isClean = recovered.isClean
     this.#active = this.segments.last ?? null
     this.#queue.target(this.#active)
@@ -215,7 +200,7 @@ export class LogWriter {
   }
 
   #takeSnapshot(offset: number, producers: readonly ProducerEntry[]): void {
-    this.#snapshots.write({ offset, epoch: this.marks.epochAt(offset - 1), entries: producers })
+    this.#recovered.snapshots.write({ offset, epoch: this.marks.epochAt(offset - 1), entries: producers })
     this.#durability.noteFolder()
   }
 
@@ -264,7 +249,7 @@ export class LogWriter {
           {
             producers: this.producers,
             segments: this.segments,
-            snapshots: this.#snapshots,
+            snapshots: this.#recovered.snapshots,
             marks,
             waiting: this.#queue.batches(),
           },
@@ -304,7 +289,7 @@ export class LogWriter {
         active.file.truncate(active.bytes)
         this.#durability.noteSegment(active, false)
       }
-      this.#snapshots.removeAbove(offset)
+      this.#recovered.snapshots.removeAbove(offset)
       this.#durability.noteFolder()
     }
   }
@@ -342,6 +327,24 @@ export class LogWriter {
     })
   }
 
+  async reset(start: NewStart): Promise<void> {
+    assert(start.position > this.marks.base.position, 'a log begins anew further on')
+    await this.#gate.inTurn(async () => {
+      await this.#settleCuts()
+      await this.#payOff()
+      await this.#gate.wait(async () => {
+        this.#becomeUnclean()
+        await resetFiles(this.#recovered, this.#durability, start, () => {
+          this.#cuts++
+          this.#active = null
+          this.#queue.target(null)
+          this.#end = this.#writtenEnd = start.offset
+          this.#endPosition = this.#writtenPosition = start.position
+        })
+      })
+    })
+  }
+
   /** What the segments that are to go say of producers must survive them: the active one may be among them. */
   async #keepProducers(offset: number): Promise<void> {
     const active = this.#active
@@ -350,7 +353,8 @@ export class LogWriter {
       this.#seal(active.endOffset, next?.newSegment?.producers ?? [...this.producers.entries()])
       if (next === undefined) this.#queue.target(null)
     }
-    if (this.#snapshots.isDirty) await Promise.all([this.#snapshots.sync(), this.#durability.syncFolder()])
+    if (this.#recovered.snapshots.isDirty)
+      await Promise.all([this.#recovered.snapshots.sync(), this.#durability.syncFolder()])
   }
 
   #removeBelow(offset: number): void {
@@ -358,7 +362,7 @@ export class LogWriter {
       this.#durability.forget(segment)
       this.segments.remove(segment)
     }
-    this.#snapshots.removeBelow(offset)
+    this.#recovered.snapshots.removeBelow(offset)
   }
 
   /** Leaves files and a marker that make the next opening quick, if there is no fault; closes what is open in any case. */
@@ -370,7 +374,7 @@ export class LogWriter {
     } finally {
       this.#journal.close()
       this.segments.close()
-      this.#barrier.close()
+      this.#recovered.barrier.close()
     }
   }
 

@@ -83,6 +83,12 @@ export interface Log {
   raiseStart(offset: number): Promise<void>
 
   /**
+   * Replaces the log, durably, by an empty one that begins at `start`, which lies ahead: what a follower lacks has gone from its
+   * leader's log. Nothing is appended or cut until it has resolved. Producer states begin anew. @throws Faulted
+   */
+  reset(start: NewStart): Promise<void>
+
+  /**
    * Whole batches from the one that contains `offset` (it may begin earlier), up to `boundOffset` (exclusive) and about
    * `maxBytes`; at least one batch when `minOne` and there is one, however large it is. Empty at or above the bound.
    * @throws Refused OFFSET_OUT_OF_RANGE below `start` or above `end`.
@@ -128,6 +134,14 @@ export interface Log {
   maybeRoll(): boolean
   /** Writes, syncs, takes a producer snapshot, writes the clean marker, closes. */
   close(): Promise<void>
+}
+
+/** Where a log begins: an offset, its position, the epoch of the unit before it, and the voters in force there. */
+export interface NewStart {
+  readonly offset: number
+  readonly position: number
+  readonly epoch: number
+  readonly voters: Extract<Mark, { kind: 'voters' }>
 }
 
 /** An entry of the quorum itself. */

@@ -92,6 +92,13 @@ export class Marks {
     this.#below = kept.length
   }
 
+  /** Begins anew at `base`, in force there the voters of `voters`. */
+  reset(base: Base, voters: PlacedMark): void {
+    this.#base = base
+    this.#list = [voters]
+    this.#below = 1
+  }
+
   /** Position of the record at `offset`, all marks at that offset lying before it. */
   positionOf(offset: number): number {
     return offset + this.#marksBefore(this.#firstAtOffset(offset + 1))

@@ -131,6 +131,10 @@ class SegmentedLog implements face.Log {
     return this.#writer.raiseStart(offset)
   }
 
+  reset(start: face.NewStart): Promise<void> {
+    return this.#writer.reset(start)
+  }
+
   maybeRoll(): boolean {
     return this.#writer.maybeRoll()
   }

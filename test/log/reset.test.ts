@@ -1,0 +1,105 @@
+/** A log that is replaced by one that begins further on, and the power that goes at every operation meanwhile. */
+import t from 'tap'
+import type { DiskOperation } from '../../src/embedded/sim-disk.ts'
+import type { Log, NewStart } from '../../src/log/log.ts'
+import { append, Bench, flush, startEpoch } from './fixture.ts'
+
+const disk = '11111111-2222-4333-8444-555555555555'
+const start: NewStart = {
+  offset: 100,
+  position: 130,
+  epoch: 7,
+  voters: { kind: 'voters', voters: [1, 2, 4], outgoing: [1, 2, 3], disks: ['', '', disk, '', '', ''] },
+}
+
+async function filled(log: Log): Promise<void> {
+  startEpoch(log, 3)
+  for (let i = 0; i < 20; i++) append(log, { count: 2, size: 60 })
+  await flush(log)
+}
+
+t.test('what was there is gone, what comes goes on from the new start', async (t) => {
+  const bench = new Bench()
+  let log = await bench.open()
+  await filled(log)
+  await log.reset(start)
+  for (const how of ['now', 'after a loss of power', 'after a clean stop'] as const) {
+    if (how === 'after a loss of power') bench.losePower()
+    if (how === 'after a clean stop') await log.close()
+    if (how !== 'now') log = await bench.open()
+    t.match(
+      log,
+      { start: 100, end: 100, endPosition: 130, durablePosition: 130, lastEpoch: 7, segments: [] },
+      how,
+    )
+    t.equal(log.epochBefore(130), 7, how)
+    t.equal(log.producers.size, 0, how)
+    t.match(
+      log.marks(0, 999).map(({ mark }) => mark),
+      [start.voters],
+      how,
+    )
+  }
+  startEpoch(log, 9)
+  append(log, { count: 3 })
+  await flush(log)
+  t.equal(log.positionOf(100), 131)
+  bench.losePower()
+  log = await bench.open()
+  t.match(log, { start: 100, end: 103, endPosition: 134 })
+  await log.raiseStart(102)
+  t.match(
+    log.marks(0, 131).map(({ mark }) => mark.kind),
+    ['voters', 'epochStart'],
+  )
+})
+
+t.test('the old log may reach beyond the new start: it was another history', async (t) => {
+  const bench = new Bench()
+  let log = await bench.open()
+  await filled(log)
+  const near = { ...start, offset: 11, position: 13 }
+  await log.reset(near)
+  bench.losePower()
+  log = await bench.open()
+  t.match(log, { start: 11, end: 11, endPosition: 13 })
+})
+
+t.test('the power goes at every operation: the old log or the new one, whole', async (t) => {
+  const outcomes = new Map<string, number>()
+  for (let powerOffAt = 1; ; powerOffAt++) {
+    let left = Number.POSITIVE_INFINITY
+    const reads = new Set<DiskOperation['kind']>(['read', 'stat', 'list'] as DiskOperation['kind'][])
+    let goOut = (): void => {}
+    const isOut = new Promise<false>((resolve) => (goOut = () => resolve(false)))
+    const bench = new Bench({
+      seed: powerOffAt,
+      onOperation: ({ kind }) => {
+        if (reads.has(kind) || --left >= 0) return undefined
+        goOut()
+        return 'powerOff'
+      },
+    })
+    let log = await bench.open()
+    await filled(log)
+    left = powerOffAt - 1
+    // A dead process settles nothing.
+    const resetting = log.reset(start).then(() => true)
+    resetting.catch(() => {})
+    const isDone = await Promise.race([isOut, resetting.catch(() => false)])
+    left = Number.POSITIVE_INFINITY
+    bench.losePower()
+    log = await bench.open()
+    const found = `${log.start} to ${log.end}`
+    outcomes.set(found, (outcomes.get(found) ?? 0) + 1)
+    if (!['0 to 40', '100 to 100'].includes(found)) t.fail(`at ${powerOffAt}: ${found}`)
+    if (isDone) {
+      t.equal(found, '100 to 100')
+      break
+    }
+  }
+  t.ok(
+    (outcomes.get('0 to 40') ?? 0) > 1 && (outcomes.get('100 to 100') ?? 0) > 1,
+    JSON.stringify([...outcomes]),
+  )
+})
