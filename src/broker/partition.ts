@@ -14,8 +14,9 @@ import type { ReadBatches, RecordPlace } from '../log/log.ts'
 import type { Topic } from '../machines/cluster/state.ts'
 import * as batch from '../records/batch.ts'
 import { validateProduced } from '../records/validate.ts'
-import type { Replica } from '../replica/replica.ts'
+import type { Proposed, Replica } from '../replica/replica.ts'
 import type { BrokerEvent } from './broker.ts'
+import { RefusedSequences } from './refused-sequences.ts'
 
 export interface PartitionOptions {
   readonly topic: Topic
@@ -55,6 +56,7 @@ export class Partition {
   readonly #onEvent: (event: BrokerEvent) => void
   readonly #watchers = new Set<PartitionWatcher>()
   readonly #unsubscribe: () => void
+  readonly #refusedSequences = new RefusedSequences()
   #settings: TopicSettings
   #isClosed = false
   #readFaultTold = ''
@@ -160,10 +162,26 @@ export class Partition {
           logAppendTimeMs: isStampedHere ? verdict.timestamp : -1,
         }
       }
+      const awaited = this.#refusedSequences.awaitedBefore(records)
+      if (awaited !== null) {
+        const detail = `sequence ${batch.baseSequence(records, 0)} before ${awaited}, which was refused for the moment`
+        throw new Refused('OUT_OF_ORDER_SEQUENCE_NUMBER', detail)
+      }
     }
     if (isStampedHere) batch.setLogAppendTime(records, 0, request.nowMs)
-    const { baseOffset, endOffset, epoch } = replica.propose(records)
+    const { baseOffset, endOffset, epoch } = this.#propose(records)
     return { baseOffset, endOffset, epoch, logAppendTimeMs: isStampedHere ? request.nowMs : -1 }
+  }
+
+  #propose(records: Buffer): Proposed {
+    try {
+      const proposed = this.replica.propose(records)
+      this.#refusedSequences.placed(records)
+      return proposed
+    } catch (error) {
+      this.#refusedSequences.refused(records)
+      throw error
+    }
   }
 
   /** Bytes appended and not committed yet. */

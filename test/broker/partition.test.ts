@@ -37,7 +37,11 @@ class Machine {
   }
 
   /** Opens what is on the disk as a broker does after its start. */
-  async open(configs: Record<string, string> = {}, segmentBytesMax = 2000): Promise<Opened> {
+  async open(
+    configs: Record<string, string> = {},
+    segmentBytesMax = 2000,
+    uncommittedBytesMax = 1 << 20,
+  ): Promise<Opened> {
     const disk = this.disk.mount()
     disk.mkdir('/data')
     const { clock } = this
@@ -63,7 +67,7 @@ class Machine {
       settings: { tickMs: 50, electionTimeoutMs: 1000, heartbeatMs: 100, syncsInFlightMax: 2 },
       onEvent: () => {},
     })
-    const settings = { flushMessages: 1, flushMs: Infinity, uncommittedBytesMax: 1 << 20 }
+    const settings = { flushMessages: 1, flushMs: Infinity, uncommittedBytesMax }
     const replica = await host.open({ name: 'events-0', folder, log, voters: [1], settings })
     await replica.whenReady()
     let partition: Partition | undefined
@@ -264,6 +268,28 @@ t.test('a retry of an idempotent producer is stored once, also after a restart',
   t.match(described?.topics[0]?.partitions[0]?.activeProducers, [
     { producerId: 7, producerEpoch: 1, lastSequence: 0 },
   ])
+  await broker.close()
+})
+
+t.test('a first batch that is refused for the moment is not overtaken by the second', async (t) => {
+  const broker = await new Machine().open({}, 2000, 1000)
+  const attempt = (producerId: number, baseSequence: number, values: string[]) =>
+    send(broker, -1, batchOf(values, { producerId, producerEpoch: 0, baseSequence }))
+  const large = 'x'.repeat(900)
+  const [filling, first, second] = await Promise.all([
+    attempt(1, 0, [large]),
+    attempt(7, 0, [large]),
+    attempt(7, 1, ['second']),
+  ])
+  t.match(filling, { errorCode: 0 })
+  t.match(first, { errorCode: errorCode('NOT_ENOUGH_REPLICAS') }, 'no room for it now')
+  t.match(second, { errorCode: errorCode('OUT_OF_ORDER_SEQUENCE_NUMBER') }, 'there is room, but not its turn')
+  t.match(await attempt(7, 0, [large]), { errorCode: 0, baseOffset: 1 })
+  t.match(await attempt(7, 1, ['second']), { errorCode: 0, baseOffset: 2 })
+  t.match(await attempt(8, 5, ['of an unknown producer any sequence may begin']), {
+    errorCode: 0,
+    baseOffset: 3,
+  })
   await broker.close()
 })
 
