@@ -125,8 +125,10 @@ t.test('a disk that is full: typed errors, reading goes on, nothing acknowledged
     node.events.find(({ event }) => event === 'partition.offline'),
     { message: /ENOSPC/ },
   )
-  for (const name of node.mount.list(dataDir)) if (name === 'ballast') node.mount.remove(`${dataDir}/${name}`)
-  node.kill()
+  t.match(await node.createTopic('more'), /NOT_CONTROLLER|KAFKA_STORAGE_ERROR/)
+  t.match(await node.commit('billing', 'orders', 1), /COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR/)
+  t.match((await node.metadata(null)).topics, [{ name: 'orders' }], 'the node lives')
+  await node.stop()
   // Somebody makes room.
   const roomy = new Node({ capacityBytes: 30_000_000 })
   copyAll(node, roomy)
