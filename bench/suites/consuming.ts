@@ -9,8 +9,8 @@ import type { Row, Suite } from './startup.ts'
 
 export const consuming: Suite = async ({ isQuick }) => {
   const rows: Row[] = []
-  const stored = isQuick ? 100e6 : 600e6
-  const read = isQuick ? 300e6 : 3e9
+  const stored = isQuick ? 100e6 : 300e6
+  const read = isQuick ? 300e6 : 1.5e9
   for (const recordBytes of [100, 1024]) {
     for (const fetchBytes of [65_536, 1_048_576]) {
       const broker = await BrokerProcess.start()

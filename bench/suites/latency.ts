@@ -7,7 +7,7 @@ import type { Row, Suite } from './startup.ts'
 
 export const latency: Suite = async ({ isQuick }) => {
   const rows: Row[] = []
-  const seconds = isQuick ? 3 : 20
+  const seconds = isQuick ? 3 : 10
   const perSecond = 1000
   for (const [flush, flushMessages] of [
     ['synced', '1'],

@@ -10,7 +10,7 @@ const flushes = { synced: '1', unsynced: '9223372036854775807' } as const
 const partitions = 6
 
 export const producing: Suite = async ({ isQuick }) => {
-  const bytes = isQuick ? 100e6 : 1e9
+  const bytes = isQuick ? 100e6 : 400e6
   const rounds = isQuick ? 1 : 3
   const rows: Row[] = []
   for (const recordBytes of [100, 1024]) {
