@@ -99,6 +99,19 @@ export const examples: readonly Example[] = [
     'unsynced\np send a @0\nc poll hw=0 final',
     'ack-contract',
   ),
+  example(
+    'not synced by choice, and replaced',
+    'unsynced\np send a @0\nc poll 0:a\npower\np send b @0\nd poll 0:b',
+  ),
+  example(
+    'not synced by choice, and replaced for nothing',
+    'unsynced\np send a @0\nc poll 0:a\np send b @0\nd poll 0:b',
+    'inconsistent-offsets',
+  ),
+  example(
+    'the start is not told, and was raised',
+    'policy ms=0\np send a @0\np send b @1\np send c @2\nd poll 0:a 1:b\nc poll 0:a start=-1\ne poll 2:c start=2\nc poll 2:c start=-1',
+  ),
   // -- polls
   example(
     'a poll skips',

@@ -38,6 +38,7 @@ export interface Poll extends Timed {
   readonly key: string
   readonly records: readonly (readonly [offset: number, value: string])[]
   readonly highWatermark: number
+  /** -1: not told. */
   readonly logStart: number
   readonly endedMs: number
   /** Read after all faults, from the start to the high watermark. */
@@ -107,7 +108,7 @@ export interface History {
   readonly operations: readonly Operation[]
   /** What may cost a record that only its leader had written: loss of power, loss of leadership. */
   readonly disruptions: readonly number[]
-  /** Keys whose topic acknowledges what is written and not synced (flush.messages above 1): acks=all there is as acks=1. */
+  /** Keys whose topic acknowledges what is written and not synced (flush.messages above 1): acks=all there is as acks=1, and what was read may be lost. */
   readonly unsynced: ReadonlySet<string>
   /** Of keys that may lose old records; the others keep all. */
   readonly policies: ReadonlyMap<string, Policy>

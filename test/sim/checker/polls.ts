@@ -29,7 +29,7 @@ export function* pollOrder({ operations, keys }: View): Generator<Anomaly> {
 function* between(poll: Poll, before: number, first: number, known: Ranks): Generator<Anomaly> {
   const { key, process } = poll
   if (first <= before) yield anomaly('nonmonotonic-poll', key, `${process} read ${first} after ${before}`)
-  else if (known.between(Math.max(before, poll.logStart - 1), first) > 0)
+  else if (known.between(Math.max(before, startOf(poll, known) - 1), first) > 0)
     yield anomaly('poll-skip', key, `${process} read ${first} after ${before}`)
 }
 
@@ -44,12 +44,21 @@ function* within({ key, records, process }: Poll, known: Ranks): Generator<Anoma
   }
 }
 
+/** Where the log may have begun for this poll. */
+function startOf({ logStart }: Poll, known: Ranks): number {
+  return logStart < 0 ? known.lastStart : logStart
+}
+
 /** Offsets at which somebody has read a record, in order. */
 class Ranks {
   readonly #offsets: number[]
   readonly #rankOf = new Map<number, number>()
 
+  /** The highest log start that anybody was told. */
+  readonly lastStart: number
+
   constructor({ polls }: KeyView) {
+    this.lastStart = polls.reduce((start, { logStart }) => Math.max(start, logStart), 0)
     const offsets = new Set<number>()
     for (const { records } of polls) for (const [offset] of records) offsets.add(offset)
     this.#offsets = [...offsets].sort((a, b) => a - b)

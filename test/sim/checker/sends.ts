@@ -3,10 +3,10 @@
  * different processes, of which one began when the other was over.
  */
 import type { Anomaly, Send } from './history.ts'
-import { anomaly, type View } from './structures.ts'
+import { anomaly, firmKeys, type View } from './structures.ts'
 
-export function* sendOrder({ keys }: View): Generator<Anomaly> {
-  for (const { key, sends } of keys.values()) {
+export function* sendOrder(view: View): Generator<Anomaly> {
+  for (const { key, sends } of firmKeys(view)) {
     const last = new Map<string, Send>()
     for (const send of sends) {
       if (!send.isOrdered || !isPlaced(send)) continue
@@ -23,8 +23,8 @@ export function* sendOrder({ keys }: View): Generator<Anomaly> {
   }
 }
 
-export function* realtimeOrder({ keys }: View): Generator<Anomaly> {
-  for (const { key, sends } of keys.values()) {
+export function* realtimeOrder(view: View): Generator<Anomaly> {
+  for (const { key, sends } of firmKeys(view)) {
     const placed = sends.filter(isPlaced).sort((a, b) => (b.offset ?? 0) - (a.offset ?? 0))
     let earliest: Send | null = null
     for (const send of placed) {

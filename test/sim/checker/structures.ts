@@ -24,6 +24,13 @@ export interface View {
 
 export type Check = (view: View) => Iterable<Anomaly>
 
+/** Keys of which no record may ever be replaced. */
+export function* firmKeys({ keys, history }: View): Generator<KeyView> {
+  for (const view of keys.values()) {
+    if (history.disruptions.length === 0 || !history.unsynced.has(view.key)) yield view
+  }
+}
+
 export function anomaly(kind: AnomalyKind, key: string, detail: string): Anomaly {
   return { kind, key, detail }
 }
@@ -39,15 +46,12 @@ export function viewOf(history: History): View {
   return { history, keys, operations }
 }
 
+// What only the leader had (acks=1) may be replaced by what the next leader has: its offset is no promise.
 function takeSend(view: KeyView, send: Send): void {
   view.sends.push(send)
   view.sendOf.set(send.value, send)
-  if (send.offset !== null && send.outcome !== 'fail' && isKept(send)) place(view, send.offset, send.value)
-}
-
-/** Whether a send's offset is a promise. What only the leader had may be replaced by what the next leader has. */
-function isKept(send: Send): boolean {
-  return send.acks === -1
+  if (send.offset !== null && send.outcome !== 'fail' && send.acks === -1)
+    place(view, send.offset, send.value)
 }
 
 function takePoll(view: KeyView, poll: Poll): void {

@@ -47,10 +47,9 @@ function keyOf(operation: { kind: string; key: string }): string {
 }
 
 function ofPoll({ key, process, began, ended, highWatermark, logStart }: Poll): Told[] {
-  return [
-    { key, process, began, ended, what: 'high watermark', value: highWatermark },
-    { key, process, began, ended, what: 'log start', value: logStart },
-  ]
+  const told = [{ key, process, began, ended, what: 'high watermark', value: highWatermark }]
+  if (logStart >= 0) told.push({ key, process, began, ended, what: 'log start', value: logStart })
+  return told
 }
 
 function ofBound({ key, process, began, ended, which, offset }: Bound): Told {
