@@ -17,7 +17,9 @@ export async function start(flags: StartFlags, version: string): Promise<void> {
     process.exit(exitCodes.failed)
   })
   const stopped = firstSignal()
-  const broker = await open(options, log)
+  const broker = await Promise.race([open(options, log), stopped])
+  // Told to stop before it was ready: nothing was promised to anybody yet, and what is durable is recovered at the next start.
+  if (broker === undefined) process.exit(exitCodes.done)
   if (flags.json === true) {
     const { nodeId, clusterId, bootstrap, peer, http } = broker
     await printJson({ event: 'ready', nodeId, clusterId, bootstrap, peer, http })

@@ -127,21 +127,27 @@ function repair(
     if (name === names.cleanName || name.endsWith(names.temporarySuffix)) disk.remove(`${folder}/${name}`)
   }
   const touched: Segment[] = []
+  const cut = (path: string, position: number, bytes: number, offset: number, problem: string) => {
+    const message = `${path}: cut ${bytes} torn bytes at ${position}: ${problem}`
+    onEvent({ level: 'warn', event: 'log.tail.cut', message, folder, file: path, position, bytes, offset })
+  }
   for (const one of examined.segments) {
-    if (one.tally.endOffset <= journal.marks.base.offset) continue
+    if (one.tally.endOffset <= journal.marks.base.offset) {
+      // Below the start of the log, or without one sound batch: then its bytes go, and that is said.
+      const path = `${folder}/${names.offsetName(one.baseOffset, names.segmentSuffixes.batches)}`
+      if (one.problem !== null) cut(path, 0, one.fileBytes, one.baseOffset, one.problem)
+      continue
+    }
     const segment = all.add(one.baseOffset, one)
     if (one.isScanned) touched.push(segment)
     if (one.fileBytes === segment.bytes) continue
-    onEvent({
-      level: 'warn',
-      event: 'log.tail.cut',
-      message: `${segment.file.path}: cut ${one.fileBytes - segment.bytes} torn bytes at ${segment.bytes}: ${one.problem}`,
-      folder,
-      file: segment.file.path,
-      position: segment.bytes,
-      bytes: one.fileBytes - segment.bytes,
-      offset: segment.endOffset,
-    })
+    cut(
+      segment.file.path,
+      segment.bytes,
+      one.fileBytes - segment.bytes,
+      segment.endOffset,
+      one.problem ?? 'bytes behind its end',
+    )
     segment.file.truncate(segment.bytes)
   }
   for (const baseOffset of examined.beyond) putAside(options, baseOffset, end)
