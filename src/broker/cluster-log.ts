@@ -1,4 +1,5 @@
 /** The cluster's own log and the controller's machine on it. It must be there before anything else is known. */
+import { Faulted } from '../base/errors.ts'
 import { topicSettings } from '../config/topic-settings.ts'
 import { cluster } from '../machines/cluster/cluster.ts'
 import { Executor } from '../replica/executor.ts'
@@ -24,8 +25,20 @@ const configs = new Map([
   ['retention.ms', '-1'],
 ])
 
-/** @throws DataFolderRefused when it is missing; Faulted when it is damaged */
+/** @throws DataFolderRefused when it is missing or damaged; Faulted when the disk does not let us */
 export async function openClusterLog(options: HostedOptions, hosted: HostedPartitions): Promise<ClusterLog> {
+  try {
+    return await open(options, hosted)
+  } catch (error) {
+    if (!(error instanceof Faulted) || error.door !== 'bytes') throw error
+    throw new DataFolderRefused(
+      `the cluster's own log cannot be read, and only it knows which topics there are: ${error.operation}. ` +
+        `Nothing was removed; restore ${options.folder.partitionFolder(clusterLogName)} from a backup`,
+    )
+  }
+}
+
+async function open(options: HostedOptions, hosted: HostedPartitions): Promise<ClusterLog> {
   const { world, folder, settings, nodeId, onEvent } = options
   checkPresence(folder)
   const replica = await hosted.openReplica(

@@ -233,7 +233,10 @@ t.test('a damaged state of the cluster is refused at the start, with a sentence'
     bytes[70] = (bytes[70] ?? 0) ^ 1
     return bytes
   })
-  await t.rejects(node.start(), { name: 'Faulted', message: /00000000-0000-0000-0000-000000000001-0/ })
+  await t.rejects(node.start(), {
+    name: 'DataFolderRefused',
+    message: /^the cluster's own log cannot be read.* restore .*00000000-0000-0000-0000-000000000001-0/,
+  })
   t.strictSame(node.mount.list(`${dataDir}/partitions`).length, 6, 'no partition was taken for an orphan')
   node.disk.damage(file, () => sound)
   await node.start()
