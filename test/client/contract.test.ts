@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import kafkajs from 'kafkajs'
 import t from 'tap'
 import { Client } from '../../client/client.ts'
 import type { Consumer } from '../../client/consumer.ts'
@@ -205,6 +206,52 @@ t.test('a slow reader gets everything, with little at hand', async (t) => {
   for await (const _ of consumer)
     if (++count % 40 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
   t.equal(count, 400)
+})
+
+t.test('read_committed', async (t) => {
+  const topic = await newTopic()
+  const kafka = new kafkajs.Kafka({
+    brokers: [address],
+    logLevel: kafkajs.logLevel.NOTHING,
+    retry: { retries: 2 },
+  })
+  const producer = kafka.producer({ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 })
+  try {
+    await producer.connect()
+    await (await producer.transaction()).abort()
+  } catch {
+    await producer.disconnect()
+    t.pass('this broker has no transactions', { skip: true })
+    return
+  }
+  t.teardown(() => producer.disconnect())
+  const write = async (value: string) => {
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, messages: [{ value: `${value} 1` }, { value: `${value} 2` }] })
+    return transaction
+  }
+  await (await write('aborted')).abort()
+  await (await write('committed')).commit()
+  await fill(topic, 1)
+  const open = await write('open')
+  await fill(topic, 1)
+  const read = async (isolation: 'read_committed' | 'read_uncommitted') =>
+    values(await readAll(client.consumer({ topics: [topic], from: 'beginning', stopAtEnd: true, isolation })))
+  t.same(
+    await read('read_committed'),
+    ['committed 1', 'committed 2', '0/0'],
+    'up to the first that is undecided',
+  )
+  t.equal((await read('read_uncommitted')).length, 8)
+  const following = client.consumer({ topics: [topic], from: 'beginning', isolation: 'read_committed' })
+  const seen: string[] = []
+  for await (const { value } of following) {
+    seen.push(String(value))
+    if (seen.length === 3) await open.abort()
+    if (seen.length === 4) break
+  }
+  await following.close()
+  t.same(seen.slice(3), ['0/0'], 'what was aborted is passed over, what came behind it is read')
 })
 
 t.test('groups', async (t) => {
