@@ -70,6 +70,9 @@ export class Raft<Entries> implements Transitions {
     if (state.isSoleVoter) this.campaign('vote', options.nowMs)
   }
 
+  get id(): number {
+    return this.#state.id
+  }
   get role(): Role<Entries>['name'] {
     return this.#role.name
   }
@@ -83,6 +86,10 @@ export class Raft<Entries> implements Transitions {
   /** Who counts: the newest configuration of the log, committed or not. */
   get membership(): PlacedMembership {
     return this.#state.membership
+  }
+  /** What is in force for the unit at `position`. */
+  membershipAt(position: number): PlacedMembership {
+    return this.#state.memberships.at(position)
   }
   /** Whether the newest configuration can still be undone. */
   get isMembershipCommitted(): boolean {

@@ -117,6 +117,9 @@ export class State<Entries> {
 
   /** Uniform in [time-out, 2 x time-out), so that two rarely campaign at once.  @source Raft 5.2 */
   electionDelayMs(): number {
+    // A quorum that never had a leader has none to disturb: its first voter asks at once, and again every heartbeat.
+    const isNew = this.#epoch === 0 && this.extents.end === 0
+    if (isNew && this.membership.voters[0] === this.id) return this.settings.heartbeatMs
     return this.settings.electionTimeoutMs * (1 + this.random())
   }
 

@@ -318,9 +318,17 @@ export class Executor<
           this.#phase = 'following'
         }
         const { highWatermark, log, isReady } = this.#replica
+        if (this.#state.applied < log.start) {
+          // The log was replaced: an image stands for what is gone.
+          this.#phase = 'loading'
+          continue
+        }
         if (this.#state.applied < highWatermark) {
-          const { changes, bytes } = await this.#state.replay(highWatermark)
-          this.#images.changed(changes, bytes)
+          const replayed = await this.#state.replay(highWatermark).catch((error: unknown) => {
+            if (this.#state.applied < log.start) return null
+            throw error
+          })
+          if (replayed !== null) this.#images.changed(replayed.changes, replayed.bytes)
         } else {
           if (isReady && this.#state.applied >= log.end) this.#serve()
           else this.#maybeTakeImage()

@@ -44,6 +44,10 @@ export class LogSync implements Synced {
     this.#settings = settings
   }
 
+  get isWrittenDurable(): boolean {
+    return this.#settings.flushMessages > 1
+  }
+
   /** The position below which everything counts as durable. */
   get counted(): number {
     const { log } = this.#options

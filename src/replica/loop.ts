@@ -9,13 +9,14 @@ import { assert } from '../base/assert.ts'
 import { Refused } from '../base/errors.ts'
 import type { Log, Mark } from '../log/log.ts'
 import type { Event } from '../raft/event.ts'
-import type { Envelope } from '../raft/message.ts'
+import type { Envelope, Install } from '../raft/message.ts'
 import type { Raft } from '../raft/raft.ts'
-import type { Operation, Read, Ready } from '../raft/ready.ts'
+import type { InstallRequest, Operation, Read, Ready } from '../raft/ready.ts'
 import type { BallotFile } from './ballot-file.ts'
 import { Ballots } from './ballots.ts'
 import { appendEntries, type Entries, readEntries } from './entries.ts'
 import { InFlight } from './in-flight.ts'
+import { Reassembly, Source } from './installs.ts'
 import { LogSync } from './log-sync.ts'
 import type { ReplicaSettings } from './replica.ts'
 import type { SyncQueue } from './sync-queue.ts'
@@ -26,6 +27,12 @@ export interface LoopOptions {
   readonly ballotFile: BallotFile
   readonly settings: ReplicaSettings
   readonly syncs: SyncQueue
+  /** One piece of an image; the largest image. */
+  readonly pieceBytes: number
+  readonly imageBytesMax: number
+  /** The log is of no use without an image. */
+  readonly hasMachine: () => boolean
+  readonly disksOf: (of: { voters: readonly number[]; outgoing: readonly number[] }) => readonly string[]
   readonly nowMs: () => number
   /** Have `drain` called at the end of this turn. */
   readonly stir: () => void
@@ -35,6 +42,9 @@ export interface LoopOptions {
   /** A mark of the log's start was appended, or everything from a position on was cut. */
   readonly onStartMark: (offset: number, position: number) => void
   readonly onTruncated: (position: number) => void
+  /** The log was replaced by another. */
+  readonly onReset: () => void
+  readonly onDamagedImage: (why: string) => void
   /** Gets what a disk throws, and what it does not. */
   readonly onFault: (error: unknown) => void
 }
@@ -46,7 +56,10 @@ export class Loop {
   readonly #raft: Raft<Entries>
   readonly #ballots: Ballots<Envelope<Entries>>
   readonly #sync: LogSync
+  readonly #source: Source
+  readonly #reassembly: Reassembly
   #isOff = false
+  #isInstalling = false
 
   constructor(options: LoopOptions) {
     const { log, raft, syncs, onFault, nowMs } = options
@@ -54,6 +67,8 @@ export class Loop {
     this.#options = options
     this.#log = log
     this.#raft = raft
+    this.#source = new Source(log, raft.membershipAt(0))
+    this.#reassembly = new Reassembly(options.imageBytesMax)
     this.#sync = new LogSync({
       log,
       settings: options.settings,
@@ -61,7 +76,10 @@ export class Loop {
       inFlight,
       flushIn: options.flushIn,
       truncations: () => raft.truncations,
-      onDurable: (position, truncations) => this.step({ type: 'durable', position, truncations }),
+      onDurable: (position, truncations) => {
+        // While the log is replaced, what a sync says may be about either.
+        if (!this.#isInstalling) this.step({ type: 'durable', position, truncations })
+      },
       onFault,
     })
     this.#ballots = new Ballots({
@@ -72,6 +90,15 @@ export class Loop {
       onStored: (epoch) => this.step({ type: 'balloted', epoch, nowMs: nowMs() }),
       onFault,
     })
+  }
+
+  get isInstalling(): boolean {
+    return this.#isInstalling
+  }
+
+  /** As the settings have it. */
+  get isWrittenDurable(): boolean {
+    return this.#sync.isWrittenDurable
   }
 
   step(event: Event<Entries>): void {
@@ -118,13 +145,17 @@ export class Loop {
   #apply(ready: Ready<Entries>): void {
     const log = this.#log
     for (const operation of ready.operations) this.#operate(operation)
-    assert(log.endPosition === this.#raft.endPosition, 'core and log end at the same position')
-    if (log.writtenPosition < log.endPosition) log.write()
-    this.#sync.maybeRequest()
+    if (!this.#isInstalling) {
+      assert(log.endPosition === this.#raft.endPosition, 'core and log end at the same position')
+      if (log.writtenPosition < log.endPosition) log.write()
+      this.#sync.maybeRequest()
+    }
     if (ready.ballot !== null) this.#ballots.store(ready.ballot)
     this.#post(ready.messages)
     this.#ballots.promise(ready.promises)
     for (const read of ready.reads) this.inFlight.run(this.#read(read))
+    for (const request of ready.installs) this.#sendPiece(request)
+    for (const piece of ready.pieces) this.#takePiece(piece)
   }
 
   #operate(operation: Operation<Entries>): void {
@@ -150,7 +181,10 @@ export class Loop {
         break
       case 'voters': {
         const { voters, outgoing } = operation
-        this.#appendMark({ kind: 'voters', voters, outgoing, disks: [] }, this.#raft.epoch)
+        this.#appendMark(
+          { kind: 'voters', voters, outgoing, disks: this.#options.disksOf(operation) },
+          this.#raft.epoch,
+        )
       }
     }
   }
@@ -163,6 +197,7 @@ export class Loop {
 
   /** Where written counts as durable, the core hears of it at once. */
   #maybeCountWritten(): boolean {
+    if (this.#isInstalling) return false
     const position = this.#sync.counted
     if (position <= this.#raft.durablePosition) return false
     this.#raft.step({ type: 'durable', position, truncations: this.#raft.truncations })
@@ -172,6 +207,56 @@ export class Loop {
   #post(envelopes: readonly Envelope<Entries>[]): void {
     if (this.#isOff) return
     for (const envelope of envelopes) this.#options.post(envelope)
+  }
+
+  #sendPiece(request: InstallRequest): void {
+    const { pieceBytes, hasMachine, onDamagedImage } = this.#options
+    const message = this.#source.piece(request, pieceBytes, hasMachine())
+    if (message !== null) this.#post([{ to: request.to, message }])
+    else onDamagedImage(`there is no image here that replica ${request.to} could begin with`)
+  }
+
+  #takePiece(piece: Install): void {
+    if (this.#isInstalling) return
+    const { position } = piece
+    const { epoch, leaderId } = this.#raft
+    switch (this.#reassembly.take(piece)) {
+      case 'more': {
+        const { received } = this.#reassembly
+        this.#post([{ to: leaderId, message: { type: 'installed', epoch, position, received } }])
+        break
+      }
+      case 'whole':
+        this.#isInstalling = true
+        this.inFlight.run(this.#install(piece, this.#reassembly.release()))
+        break
+      case 'damaged':
+        this.#options.onDamagedImage(`an image from ${leaderId} came damaged; it is sent again`)
+        break
+      case 'large':
+        this.#options.onDamagedImage(
+          `an image of ${piece.size} bytes from ${leaderId} is larger than allowed`,
+        )
+    }
+  }
+
+  /** The image first: one that is further than its log is sound, a log that has gone further than its image is not. */
+  async #install(install: Install, image: Buffer): Promise<void> {
+    const { offset, position, positionEpoch, membership } = install
+    const { voters, outgoing, disks } = membership
+    this.step({ type: 'installing', nowMs: this.#options.nowMs() })
+    try {
+      if (image.length > 0) await this.#log.images.write(offset, positionEpoch, image)
+      const mark = { kind: 'voters', voters, outgoing, disks } as const
+      await this.#log.reset({ offset, position, epoch: positionEpoch, voters: mark })
+    } catch (error) {
+      this.#options.onFault(error)
+      return
+    }
+    this.#isInstalling = false
+    this.#sync.truncated(position)
+    this.#options.onReset()
+    this.step({ type: 'reset', position, positionEpoch, membership })
   }
 
   async #read({ to, from, bytesMax, epoch }: Read): Promise<void> {

@@ -42,7 +42,8 @@ export class MachineState<State, Change> {
     const { start, end, folder, images } = this.#log
     const image = images.newest()
     const offset = image?.offset ?? 0
-    if (offset < start || offset > end) {
+    // Beyond the end: it was installed, and the log that goes with it was not before a crash. What it holds is committed.
+    if (offset < start) {
       const problem = image === null ? 'there is no image' : `the newest image is of ${offset}`
       throw new Faulted(
         'bytes',

@@ -8,17 +8,21 @@
 import { assert } from '../base/assert.ts'
 import { Faulted, Refused } from '../base/errors.ts'
 import type { Log } from '../log/log.ts'
+import { members } from '../raft/membership.ts'
 import type { Message } from '../raft/message.ts'
+import { majority } from '../raft/quorum.ts'
 import type { Raft } from '../raft/raft.ts'
 import { batchSize, stamp } from '../records/batch.ts'
 import type { BallotFile } from './ballot-file.ts'
 import { areWhole, type Entries, startPosition } from './entries.ts'
+import type { Identities } from './identities.ts'
 import { Loop } from './loop.ts'
 import type { Proposed, Replica, ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
 import { StartMoves } from './start-moves.ts'
 import type { SyncQueue } from './sync-queue.ts'
 import { Uncommitted } from './uncommitted.ts'
+import { VoterChanges } from './voter-changes.ts'
 import { type OnCommitted, Waiters } from './waiters.ts'
 
 /** What a member needs of its host. */
@@ -31,6 +35,8 @@ export interface Surroundings {
   flushIn(member: Member, delayMs: number): void
   post(to: number, replica: string, message: Message<Entries>): void
   forget(member: Member): void
+  /** Others receive its log, or none do any more. */
+  peersChanged(member: Member): void
   onEvent(event: ReplicaEvent): void
 }
 
@@ -39,6 +45,9 @@ export interface MemberOptions {
   readonly log: Log
   readonly raft: Raft<Entries>
   readonly ballotFile: BallotFile
+  readonly identities: Identities
+  readonly pieceBytes: number
+  readonly imageBytesMax: number
   readonly settings: ReplicaSettings
   readonly surroundings: Surroundings
 }
@@ -64,8 +73,10 @@ export class Member implements Replica {
   readonly #waiters = new Waiters()
   readonly #uncommitted = new Uncommitted()
   readonly #starts = new StartMoves()
+  readonly #voters: VoterChanges
   readonly #listeners = new Set<(replica: Replica) => void>()
   #uncommittedBytesMax: number
+  #floor: number
   #highWatermark: number
   #fault: Faulted | null = null
   #closing: Promise<void> | null = null
@@ -75,7 +86,8 @@ export class Member implements Replica {
   #told: Told
 
   constructor(options: MemberOptions) {
-    const { name, log, raft, surroundings, settings, ballotFile } = options
+    const { name, log, raft, surroundings, settings, ballotFile, identities } = options
+    this.#floor = settings.minInsyncReplicas ?? 1
     this.name = name
     this.log = log
     this.#raft = raft
@@ -84,6 +96,15 @@ export class Member implements Replica {
     this.#uncommittedBytesMax = settings.uncommittedBytesMax
     this.#highWatermark = log.offsetAt(raft.highWatermark)
     this.#told = { role: '', epoch: -1, isReady: false, leaderId: -1, start: log.start }
+    this.#voters = new VoterChanges({
+      name,
+      log,
+      raft,
+      identities,
+      step: (event) => this.#loop.step(event),
+      isWrittenDurable: () => this.#loop.isWrittenDurable,
+      tell: (level, event, message) => this.#tell(level, event, message),
+    })
     this.#loop = new Loop({
       log,
       raft,
@@ -96,8 +117,15 @@ export class Member implements Replica {
       post: ({ to, message }) => surroundings.post(to, name, message),
       onStartMark: (offset, position) => this.#starts.add({ position, offset, settled: null }),
       onTruncated: (position) => this.#starts.truncate(position, leadershipLost()),
+      onReset: () => this.#reset(),
+      onDamagedImage: (why) => this.#tell('warn', 'replica.install.failed', why),
+      pieceBytes: options.pieceBytes,
+      imageBytesMax: options.imageBytesMax,
+      hasMachine: () => this.#starts.retainedFrom < Infinity,
+      disksOf: (of) => identities.disksOf(of),
       onFault: (error) => this.#fail(error),
     })
+    this.#voters.recognize()
     this.#starts.recover(log, startPosition(log))
     surroundings.stir(this)
   }
@@ -128,6 +156,46 @@ export class Member implements Replica {
     return this.#isOff ? Infinity : this.#raft.deadlineMs
   }
 
+  get hasPeers(): boolean {
+    return (
+      this.#raft.observers.length > 0 || members(this.#raft.membership).some((id) => id !== this.#raft.id)
+    )
+  }
+  /** Receive the log and do not count; known on the leader only. */
+  get observers(): readonly number[] {
+    return this.#raft.observers
+  }
+  /** Voters that keep up with the leader, itself among them; 0 on others. For a check before an append with acks=all. */
+  get inSyncReplicas(): number {
+    return this.isReady ? this.#raft.inSync(this.#surroundings.nowMs()).length : 0
+  }
+
+  /**
+   * From now on these vote. Newcomers are brought up to date first; then both the old and the new voters have to agree, and when this
+   * resolves only the new ones do. Should this leader not be among them, it hands over.
+   * @throws Refused NOT_LEADER_OR_FOLLOWER, REASSIGNMENT_IN_PROGRESS, INVALID_REPLICA_ASSIGNMENT, KAFKA_STORAGE_ERROR,
+   *   REQUEST_TIMED_OUT (leadership lost: it may yet happen), NO_REASSIGNMENT_IN_PROGRESS (`abandonChange`)
+   */
+  async changeVoters(voters: readonly number[]): Promise<void> {
+    this.#checkLeads()
+    await this.#voters.change(voters)
+  }
+
+  /** Gives up a change whose newcomers are not up to date yet; later it goes on, whoever leads. */
+  abandonChange(): void {
+    this.#loop.step({ type: 'abandonChange' })
+  }
+
+  /** On the leader: these receive the log, too. For as long as it leads. */
+  observe(observers: readonly number[]): void {
+    this.#loop.step({ type: 'observers', observers, nowMs: this.#surroundings.nowMs() })
+  }
+
+  /** A peer was met, and its disk is known to the host now. */
+  identified(): void {
+    if (!this.#isOff) this.#voters.recognize()
+  }
+
   propose(batch: Buffer): Proposed {
     assert(batchSize(batch, 0) === batch.length, 'one batch is proposed at a time')
     this.#checkLeads()
@@ -152,7 +220,7 @@ export class Member implements Replica {
   }
 
   onCommitted(endOffset: number, epoch: number, callback: OnCommitted): void {
-    const isHere = endOffset <= this.#highWatermark
+    const isHere = endOffset <= this.#acknowledged
     if (this.#fault !== null) callback(this.#storageError())
     else if (this.#told.role === 'leader' && this.#raft.role === 'leader' && this.#raft.epoch === epoch) {
       if (isHere) callback(null)
@@ -201,6 +269,7 @@ export class Member implements Replica {
 
   configure(settings: ReplicaSettings): void {
     this.#uncommittedBytesMax = settings.uncommittedBytesMax
+    this.#floor = settings.minInsyncReplicas ?? 1
     this.#loop.configure(settings)
   }
 
@@ -220,7 +289,9 @@ export class Member implements Replica {
       this.#tell('warn', 'replica.append.damaged', `an append from ${from} came damaged, and was dropped`)
       return
     }
+    const wasEstranged = this.#raft.isEstranged(from)
     this.#loop.step({ type: 'receive', from, message, nowMs: this.#surroundings.nowMs() })
+    if (!wasEstranged && this.#raft.isEstranged(from)) this.#voters.forgot(from)
   }
 
   peerLost(peer: number): void {
@@ -273,13 +344,16 @@ export class Member implements Replica {
   #advance(): void {
     const { log, role, epoch, isReady, leaderId } = this
     const told = this.#told
-    const highWatermark = log.offsetAt(this.#raft.highWatermark)
+    // (While the log is replaced the core still speaks of the old one.)
+    const highWatermark = Math.max(this.#highWatermark, log.offsetAt(this.#raft.highWatermark))
     const hasRisen = highWatermark > this.#highWatermark
     const hasTurned =
       epoch !== told.epoch || role !== told.role || isReady !== told.isReady || leaderId !== told.leaderId
     const hasMoved = hasRisen || hasTurned || log.start !== told.start
     this.#highWatermark = highWatermark
     if (hasMoved) this.#told = { role, epoch, isReady, leaderId, start: log.start }
+    this.#voters.settle(isReady, leadershipLost)
+    this.#surroundings.peersChanged(this)
     if (told.role === 'leader' && (role !== 'leader' || epoch !== told.epoch)) {
       // What was taken may yet be committed by the next leader, or not: nobody here can say (R-29).
       this.#refuseAll(leadershipLost())
@@ -288,10 +362,22 @@ export class Member implements Replica {
       this.#tell('info', 'replica.role', `${role}${isReady ? ', ready' : ''}, epoch ${epoch}`)
     }
     this.#uncommitted.commit(highWatermark)
-    this.#waiters.release(highWatermark)
+    this.#waiters.release(this.#acknowledged)
     this.#maybeRaise()
     if (isReady) for (const { resolve } of this.#whenReady.splice(0)) resolve()
     if (hasMoved) this.#notify()
+  }
+
+  /** Below this offset a producer that wants all replicas is answered. @source Kafka's min.insync.replicas */
+  get #acknowledged(): number {
+    const { voters } = this.#raft.membership
+    if (this.#floor <= majority(voters.length)) return this.#highWatermark
+    return Math.min(this.#highWatermark, this.log.offsetAt(this.#raft.heldBy(this.#floor)))
+  }
+
+  #reset(): void {
+    this.#starts.reset()
+    this.#tell('info', 'replica.installed', `the log begins anew at ${this.log.start}`)
   }
 
   #notify(): void {
@@ -314,6 +400,7 @@ export class Member implements Replica {
       return
     }
     this.#isRaising = false
+    if (this.#loop.isInstalling) return
     this.#loop.step({ type: 'trimmed', position: startPosition(this.log) })
     this.#starts.reached(this.log.start)
   }
@@ -334,6 +421,7 @@ export class Member implements Replica {
     this.#uncommitted.reset()
     this.#waiters.refuse(refused)
     this.#starts.refuse(refused)
+    this.#voters.refuse(refused)
   }
 
   /** What was taken is written, synced and answered; then the log closes. */

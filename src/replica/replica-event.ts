@@ -16,6 +16,14 @@ export type ReplicaEventName =
   | 'replica.role'
   /** Batches from a peer failed their checksum. */
   | 'replica.append.damaged'
+  /** A follower that lacks what is gone from the log cannot be helped, or an image came damaged. */
+  | 'replica.install.failed'
+  /** A follower's log was replaced by one that begins further on. */
+  | 'replica.installed'
+  /** A voter is here with another disk, or has forgotten what it called durable: it counts no more. */
+  | 'replica.voter.estranged'
+  /** The voters are others now. */
+  | 'replica.voters'
   /** The state of a machine was read from its image and log. */
   | 'machine.loaded'
   /** An image of a machine could not be written; the log is kept, and it is tried again. */

@@ -17,6 +17,7 @@ import { BallotFile } from './ballot-file.ts'
 import { membershipsIn, membershipsOf } from './configurations.ts'
 import { Deadlines } from './deadlines.ts'
 import { type Entries, startPosition } from './entries.ts'
+import { Identities } from './identities.ts'
 import { Member, type Surroundings } from './member.ts'
 import type { Outbox, PeerMessage } from './outbox.ts'
 import type { ReplicaSettings } from './replica.ts'
@@ -34,6 +35,8 @@ export interface HostSettings {
   readonly appendBytesMax?: number
   /** Sent to one follower of one partition and not acknowledged. Absent: 8 MiB. */
   readonly inflightBytesMax?: number
+  /** The largest image of a machine that a follower takes. Absent: 1 GiB. */
+  readonly imageBytesMax?: number
   /** Absent: 64. */
   readonly inflightAppendsMax?: number
 }
@@ -41,6 +44,8 @@ export interface HostSettings {
 export interface HostOptions {
   readonly world: { readonly clock: Clock; readonly disk: Disk; readonly random: Random }
   readonly nodeId: number
+  /** Of this broker, minted with its data folder. Absent: disks are not looked at. */
+  readonly diskId?: string
   readonly outbox: Outbox
   readonly settings: HostSettings
   readonly onEvent: (event: ReplicaEvent) => void
@@ -53,7 +58,13 @@ export interface OpenOptions {
   readonly folder: string
   /** Opened. It belongs to the replica from now on, which closes it. */
   readonly log: Log
+  /**
+   * Those that the quorum began with, the same on every member; [] on a member that was added later and does not know. Marks in
+   * the log know better. The first one stands for election at once when the quorum is new.
+   */
   readonly voters: readonly number[]
+  /** Disks of these voters when the quorum was decided on; whoever is missing is not checked (R-32). */
+  readonly disks?: ReadonlyMap<number, string>
   readonly settings: ReplicaSettings
 }
 
@@ -69,6 +80,8 @@ export class ReplicaHost {
   readonly #ticking = new Set<Member>()
   readonly #surroundings: Surroundings
   readonly #flushes: Deadlines<Member>
+  /** The disk that each broker has, as far as it was met. */
+  readonly #disks = new Map<number, string>()
   #stirred: Member[] = []
   #isDraining = false
   readonly #outgoing = new Map<number, PeerMessage[]>()
@@ -87,6 +100,7 @@ export class ReplicaHost {
       inflightAppendsMax: settings.inflightAppendsMax ?? 64,
     }
     this.#files = new FilePool({ disk: world.disk, openMax: ballotFilesOpenMax })
+    if (options.diskId !== undefined) this.#disks.set(options.nodeId, options.diskId)
     this.#flushes = new Deadlines({
       clock: world.clock,
       grainMs: settings.tickMs,
@@ -98,6 +112,7 @@ export class ReplicaHost {
       stir: (member) => this.#stir(member),
       flushIn: (member, delayMs) => this.#flushes.set(member, delayMs),
       post: (to, replica, message) => this.#post(to, { replica, message }),
+      peersChanged: (member) => this.#follow(member),
       forget: (member) => this.#forget(member),
       onEvent: options.onEvent,
     }
@@ -112,7 +127,7 @@ export class ReplicaHost {
     return new Promise((resolve) => resolve(this.#open(options)))
   }
 
-  #open({ name, folder, log, voters, settings }: OpenOptions): Member {
+  #open({ name, folder, log, voters, disks, settings }: OpenOptions): Member {
     assert(!this.#isClosed, 'members are opened before their host closes')
     assert(!this.#members.has(name), `'${name}' is opened once`)
     const { world, nodeId } = this.#options
@@ -127,10 +142,19 @@ export class ReplicaHost {
       random: () => world.random.float(),
       nowMs: world.clock.monotonic(),
     })
-    const member = new Member({ name, log, raft, ballotFile, settings, surroundings: this.#surroundings })
+    const member = new Member({
+      name,
+      log,
+      raft,
+      ballotFile,
+      identities: new Identities(disks ?? new Map(), this.#disks),
+      pieceBytes: this.#raftSettings.appendBytesMax,
+      imageBytesMax: this.#options.settings.imageBytesMax ?? 1_073_741_824,
+      settings,
+      surroundings: this.#surroundings,
+    })
     this.#members.set(name, member)
-    if (voters.some((voter) => voter !== nodeId)) this.#ticking.add(member)
-    this.#maybeTick()
+    this.#follow(member)
     return member
   }
 
@@ -139,6 +163,13 @@ export class ReplicaHost {
     const member = this.#members.get(replica)
     member?.receive(from, message)
     return member !== undefined
+  }
+
+  /** A peer was met, and has this disk. The transport says so before it hands over what the peer says. */
+  identify(peer: number, diskId: string): void {
+    if (this.#disks.get(peer) === diskId) return
+    this.#disks.set(peer, diskId)
+    for (const member of this.#members.values()) member.identified()
   }
 
   /** The connection to a peer broke: what was sent may be lost. */
@@ -199,6 +230,14 @@ export class ReplicaHost {
     const outgoing = [...this.#outgoing]
     this.#outgoing.clear()
     for (const [to, messages] of outgoing) this.#options.outbox.send(to, messages)
+  }
+
+  #follow(member: Member): void {
+    if (!member.hasPeers) this.#ticking.delete(member)
+    else if (!this.#ticking.has(member) && this.#members.has(member.name)) {
+      this.#ticking.add(member)
+      this.#maybeTick()
+    }
   }
 
   #forget(member: Member): void {

@@ -75,4 +75,6 @@ export interface ReplicaSettings {
   /** With flushMessages above 1: the longest time until a sync. Infinity: never by time. @source Kafka's flush.ms */
   readonly flushMs: number
   readonly uncommittedBytesMax: number
+  /** So many voters hold durably what `onCommitted` calls committed, on top of the majority. Absent: 1. */
+  readonly minInsyncReplicas?: number
 }

@@ -48,6 +48,11 @@ export class StartMoves {
     return Math.min(offset, this.retainedFrom)
   }
 
+  /** The log is another one now: what was decided in the old one lies below its start. */
+  reset(): void {
+    this.#moves = []
+  }
+
   /** The log starts there now. */
   reached(start: number): void {
     if (this.#moves.length === 0) return

@@ -2,6 +2,7 @@
 import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
 import type { Member } from '../../src/replica/member.ts'
 import type { PeerMessage } from '../../src/replica/outbox.ts'
+import type { ReplicaSettings } from '../../src/replica/replica.ts'
 import { Broker } from './fixture.ts'
 
 export class Cluster {
@@ -12,6 +13,10 @@ export class Cluster {
   /** Messages that came to another broker, by kind. */
   readonly sent = new Map<string, number>()
   frames = 0
+  voters: readonly number[]
+  settings: Partial<ReplicaSettings> = {}
+  /** Disks of the voters, when the quorum was decided on. */
+  disks: ReadonlyMap<number, string> = new Map()
   readonly #held: (() => void)[] = []
 
   constructor(size = 3) {
@@ -26,6 +31,7 @@ export class Cluster {
       })
     }
     const ids = Array.from({ length: size }, (_, index) => index + 1)
+    this.voters = ids
     this.brokers = ids.map((id) => new Broker({ id, clock: this.clock, send }))
   }
 
@@ -38,7 +44,9 @@ export class Cluster {
   }
 
   async start(id: number, name = 't-0'): Promise<Member> {
-    const member = await (this.brokers[id - 1] as Broker).open(name, this.ids)
+    const { voters, settings, disks } = this
+    const own = voters.includes(id) ? voters : []
+    const member = await (this.brokers[id - 1] as Broker).open(name, own, settings, disks)
     this.members[id - 1] = member
     return member
   }
@@ -55,6 +63,11 @@ export class Cluster {
     this.clock.soon(() => {
       for (const deliver of held) deliver()
     })
+  }
+
+  /** All have met, and know each other's disks. */
+  meet(): void {
+    for (const { host } of this.brokers) for (const { id, diskId } of this.brokers) host.identify(id, diskId)
   }
 
   /** Cut off both ways, from everybody. */

@@ -53,6 +53,8 @@ export class Broker {
   host: ReplicaHost
   #files: FilePool
   #life = 0
+  /** Minted with the disk. */
+  diskId: string
 
   constructor(
     options: {
@@ -64,6 +66,7 @@ export class Broker {
   ) {
     this.id = options.id ?? 1
     this.clock = options.clock ?? new VirtualClock()
+    this.diskId = `${this.id}1111111-2222-4333-8444-555555555555`
     this.process = new Stalling(this.clock)
     this.#settings = { ...hostSettings, ...options.settings }
     this.#send = options.send ?? (() => {})
@@ -91,6 +94,7 @@ export class Broker {
     const host = new ReplicaHost({
       world: { clock: this.process, disk, random: this.#random },
       nodeId: this.id,
+      diskId: this.diskId,
       // The dead send nothing.
       outbox: { send: (to, messages) => this.#life === life && this.#send(this.id, to, messages) },
       settings: this.#settings,
@@ -105,16 +109,30 @@ export class Broker {
     return await openLog({ world, folder: `/data/${name}`, settings: logSettings, files: this.#files })
   }
 
-  async open(name = 't-0', voters = [this.id], settings: Partial<ReplicaSettings> = {}): Promise<Member> {
+  async open(
+    name = 't-0',
+    voters: readonly number[] = [this.id],
+    settings: Partial<ReplicaSettings> = {},
+    disks: ReadonlyMap<number, string> = new Map(),
+  ): Promise<Member> {
     const log = await this.openLog(name)
     const folder = `/data/${name}`
-    return await this.host.open({ name, folder, log, voters, settings: { ...synced, ...settings } })
+    return await this.host.open({ name, folder, log, voters, disks, settings: { ...synced, ...settings } })
   }
 
   /** The process ends without a word, and starts again; what it wrote is there. */
   kill(): void {
     this.disk.kill()
     ;({ host: this.host, files: this.#files } = this.#boot())
+  }
+
+  /** The disk is another one, empty. */
+  wipe(name = 't-0'): void {
+    this.kill()
+    const mount = this.disk.mount()
+    for (const file of mount.list(`/data/${name}`)) mount.remove(`/data/${name}/${file}`)
+    this.diskId = `${this.id}9999999-2222-4333-8444-555555555555`
+    this.kill()
   }
 
   /** As `kill`, and what was not synced may be gone. */
