@@ -56,7 +56,9 @@ class Script {
     const producer = this.model.units.length % 3
     const shape =
       producer === 0 ? {} : { producerId: producer, producerEpoch: 0, baseSequence: this.model.end }
-    this.model.append(append(this.log, { count, size, ...shape }))
+    // Every branch has its own times, and they jump.
+    const timestamp = 1000 + ((this.model.end * 7 + this.model.branches.length * 31) % 97)
+    this.model.append(append(this.log, { count, size, timestamp, ...shape }))
   }
 
   mark(kind: 'voters' | 'logStart'): void {
@@ -183,6 +185,33 @@ const scripts: Record<string, (s: Script) => Promise<void>> = {
     s.model.committed = s.model.durable
     await s.raise(s.model.end)
     s.append(1)
+    await s.sync()
+  },
+  'raise the start to a segment that is not durable yet': async (s) => {
+    s.epoch()
+    for (let i = 0; s.log.segments.length < 2; i++) {
+      s.append(2, 70)
+      if (i % 2 === 0) await s.sync()
+      if (s.log.sizeBytes > 1200) break
+    }
+    await s.sync()
+    s.model.committed = s.model.durable
+    const start = s.model.end
+    for (let i = 0; i < 3; i++) s.append(3, 90)
+    s.log.write()
+    await s.raise(start)
+    s.append(1)
+    await s.sync()
+  },
+  'seal again what was cut, with other timestamps': async (s) => {
+    s.epoch()
+    for (let i = 0; i < 14; i++) s.append(2, 40)
+    await s.sync()
+    s.truncate(10)
+    s.epoch()
+    for (let i = 0; i < 12; i++) s.append(2, 40)
+    await s.sync()
+    for (let i = 0; i < 6; i++) s.append(2, 40)
     await s.sync()
   },
   'write the journal anew': async (s) => {

@@ -155,7 +155,8 @@ export class LogModel {
       this.#mappingDifference(log, base) ??
       same('records', await readAll(log), this.records(log.start)) ??
       same('size', log.sizeBytes, sum(log.segments.map(({ bytes }) => bytes))) ??
-      same('producers', statesOf(log.producers), statesOf(this.producers()))
+      same('producers', statesOf(log.producers), statesOf(this.producers())) ??
+      (await this.#timeDifference(log))
     )
   }
 
@@ -169,6 +170,23 @@ export class LogModel {
     return JSON.stringify(kept.at(-1)?.mark) === JSON.stringify(newest.mark)
       ? null
       : 'the newest voters are lost'
+  }
+
+  /** Look-ups by time, against a search of all. */
+  async #timeDifference(log: Log): Promise<string | null> {
+    const timestamps = this.records(log.start).map(({ timestamp }) => timestamp)
+    const step = Math.ceil(timestamps.length / 20)
+    for (const timestamp of timestamps.filter((_, index) => index % step === 0)) {
+      const found = await log.offsetForTime(timestamp, log.end)
+      const wanted = this.records(log.start).find((record) => record.timestamp >= timestamp)
+      if (found?.offset !== wanted?.offset)
+        return `${timestamp} is at ${found?.offset}, not at ${wanted?.offset}`
+    }
+    const largest = await log.offsetOfMaxTimestamp(log.end)
+    const max = Math.max(...timestamps)
+    return timestamps.length === 0 || largest?.timestamp === max
+      ? null
+      : `${largest?.timestamp} is largest, not ${max}`
   }
 
   /** Offsets and positions, there and back, and the epoch before each position. */

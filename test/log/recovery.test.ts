@@ -201,7 +201,7 @@ t.test('indexes are not built again without need', async (t) => {
   const log = await bench.open()
   startEpoch(log)
   for (let round = 0; round < 20; round++) {
-    for (let i = 0; i < 10; i++) append(log, { size: 50 })
+    for (let i = 0; i < 10; i++) append(log, { size: 50 + 7 * round })
     await flush(log)
     log.truncate(log.endPosition - (round % 10))
     startEpoch(log)
