@@ -3,7 +3,8 @@ import type { Random } from '../io/world.ts'
 /**
  * Chance that a seed decides: the same seed gives the same draws, on every machine. Not for secrets.
  *
- * Give each component its own stream with `fork`, so that one more draw here does not change what happens there.
+ * Give each component its own stream with `fork`, so that one more draw here does not change what happens
+ * there.
  * @source sfc32 of PractRand (Chris Doty-Humphrey)
  */
 export class SeededRandom implements Random {

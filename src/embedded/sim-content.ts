@@ -1,10 +1,12 @@
 /**
- * The bytes of one simulated file: what a process sees, what a loss of power would leave, and what is in between.
+ * The bytes of one simulated file: what a process sees, what a loss of power would leave, and what is in
+ * between.
  *
  *     durable ---- pending writes and truncations, in order ----> current
  *
- * A sync moves the first ones of the pending over into the durable. After a loss of power any part of the pending may be there:
- * all, none, a prefix with its last write torn, or single pages; a page that the file was to grow by may hold zeros or garbage.
+ * A sync moves the first ones of the pending over into the durable. After a loss of power any part of the
+ * pending may be there: all, none, a prefix with its last write torn, or single pages; a page that the file
+ * was to grow by may hold zeros or garbage.
  */
 import type { SeededRandom } from './seeded-random.ts'
 
@@ -101,7 +103,10 @@ export class SimContent {
     for (const change of this.#pending.splice(0, count)) apply(this.#durable, change)
   }
 
-  /** A sync failed: the kernel takes the pages for clean, so that the next sync has nothing to do and succeeds. */
+  /**
+   * A sync failed: the kernel takes the pages for clean, so that the next sync has nothing to do and
+   * succeeds.
+   */
   forget(): void {
     this.#pending = []
   }

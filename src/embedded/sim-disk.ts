@@ -1,12 +1,13 @@
 /**
- * A disk in memory, for brokers that keep nothing and for tests in which the power goes. A process uses it through `mount`;
- * when it is killed, its mount is dead and what it still does, too late, has no effect.
+ * A disk in memory, for brokers that keep nothing and for tests in which the power goes. A process uses it
+ * through `mount`; when it is killed, its mount is dead and what it still does, too late, has no effect.
  *
- * Two kinds of crash: `kill` ends the processes, the page cache survives; `losePower` takes all that was not synced, or any part
- * of it, file by file and name by name (a created, renamed or removed name is durable only after `syncFolder`).
+ * Two kinds of crash: `kill` ends the processes, the page cache survives; `losePower` takes all that was not
+ * synced, or any part of it, file by file and name by name (a created, renamed or removed name is durable
+ * only after `syncFolder`).
  *
- * Faults come from `onOperation`, which sees every change before it happens: an error code, a write cut short (as a disk that
- * fills up does), a sync that fails, or the loss of power at just this point.
+ * Faults come from `onOperation`, which sees every change before it happens: an error code, a write cut short
+ * (as a disk that fills up does), a sync that fails, or the loss of power at just this point.
  */
 import { assert } from '../base/assert.ts'
 import type { Clock, Disk } from '../io/world.ts'
@@ -94,7 +95,8 @@ export class SimDisk {
     return Buffer.from(this.#content(path).bytes)
   }
 
-  // -- for SimMount ---------------------------------------------------------------------------------------------
+  // -- for SimMount
+  // ---------------------------------------------------------------------------------------------
 
   find(path: string): SimNode | null {
     let node: SimNode = this.#root
@@ -133,7 +135,9 @@ export class SimDisk {
     return { code: 'EIO', written: 0 }
   }
 
-  /** Resolves when the device is done; never when the process has ended by then: nobody is left to hear of it. */
+  /**
+   * Resolves when the device is done; never when the process has ended by then: nobody is left to hear of it.
+   */
   async device(operation: DiskOperation, life: number): Promise<void> {
     await this.#options.device?.(operation)
     if (!this.isAlive(life)) await new Promise<never>(() => {})

@@ -1,10 +1,14 @@
-/** A folder of the simulated disk: its names as a process sees them, and as a loss of power would leave them. */
+/**
+ * A folder of the simulated disk: its names as a process sees them, and as a loss of power would leave them.
+ */
 import type { SeededRandom } from './seeded-random.ts'
 import type { SimContent } from './sim-content.ts'
 
 export type SimNode = SimContent | SimFolder
 
-/** One change of names: survives a loss of power as a whole or not at all, as in a file system with a journal. */
+/**
+ * One change of names: survives a loss of power as a whole or not at all, as in a file system with a journal.
+ */
 interface Change {
   readonly steps: readonly { folder: SimFolder; name: string; node: SimNode | null }[]
 }

@@ -105,7 +105,8 @@ export class SimMount implements Disk {
     }
   }
 
-  // -- for SimFile ------------------------------------------------------------------------------------------------
+  // -- for SimFile
+  // ------------------------------------------------------------------------------------------------
 
   check(what: string): void {
     if (!this.#disk.isAlive(this.#life)) throw failure(what, 'EIO')

@@ -7,8 +7,8 @@ interface Pending {
 }
 
 /**
- * Time that passes only in `advance`: an hour in no time, and always the same order, by due time and then by when the timer was
- * set. Between two events the promises that the first has resolved are let run.
+ * Time that passes only in `advance`: an hour in no time, and always the same order, by due time and then by
+ * when the timer was set. Between two events the promises that the first has resolved are let run.
  */
 export class VirtualClock implements Clock {
   #wallMs: number

@@ -6,7 +6,10 @@ import type { Disk, File } from './world.ts'
 const { O_CREAT, O_RDONLY, O_RDWR } = fs.constants
 const flags = { read: O_RDONLY, write: O_RDWR, create: O_RDWR | O_CREAT }
 
-/** The real disk: node:fs, synchronous where the kernel's page cache answers, the thread pool where a device may. */
+/**
+ * The real disk: node:fs, synchronous where the kernel's page cache answers, the thread pool where a device
+ * may.
+ */
 export class NodeDisk implements Disk {
   open(path: string, mode: 'read' | 'write' | 'create'): File {
     return attempt(`open ${path}`, () => new NodeFile(path, fs.openSync(path, flags[mode], 0o644)))
@@ -74,8 +77,8 @@ class NodeFile implements File {
   readonly path: string
   readonly #fd: number
   /**
-   * Reads and syncs that the thread pool still works on. The descriptor is given back only after them: the number would
-   * be taken by the next open, and they would read or sync another file.
+   * Reads and syncs that the thread pool still works on. The descriptor is given back only after them: the
+   * number would be taken by the next open, and they would read or sync another file.
    */
   #pending = 0
   #isClosed = false

@@ -1,10 +1,11 @@
 /**
  * A lock that dies with its process.
  *
- * Node has no flock(2). The command `flock` locks an open file that it inherits, and such a lock belongs to the open file,
- * not to the process that asked: it stays with us when the command has ended, and the kernel drops it when we die, however
- * we die. That costs 3 ms at start-up, once. A file with our pid alone was rejected as the first choice: two containers
- * on one volume cannot see each other's processes. It remains for systems without the command.
+ * Node has no flock(2). The command `flock` locks an open file that it inherits, and such a lock belongs to
+ * the open file, not to the process that asked: it stays with us when the command has ended, and the kernel
+ * drops it when we die, however we die. That costs 3 ms at start-up, once. A file with our pid alone was
+ * rejected as the first choice: two containers on one volume cannot see each other's processes. It remains
+ * for systems without the command.
  */
 import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'

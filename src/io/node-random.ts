@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { Random } from './world.ts'
 
-/** Real chance: Math.random where only spread matters, the system's generator for what must not be guessed. */
+/**
+ * Real chance: Math.random where only spread matters, the system's generator for what must not be guessed.
+ */
 export class NodeRandom implements Random {
   float(): number {
     return Math.random()

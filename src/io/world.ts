@@ -1,6 +1,7 @@
 /**
  * The one door to the world: everything that can surprise the broker comes in through these four interfaces.
- * The real broker runs on the Node twins (`node-*.ts`); a simulation runs the same broker, whole, inside a seed.
+ * The real broker runs on the Node twins (`node-*.ts`); a simulation runs the same broker, whole, inside a
+ * seed.
  *
  * Nothing outside src/io reads a clock, sets a timer, touches fs or net, or draws chance.
  */
@@ -28,12 +29,12 @@ export interface Timer {
 }
 
 /**
- * Calls without a promise are synchronous on purpose: on Linux a write or a cached read of some KiB costs 1-10 us,
- * a trip through the thread pool 30-60 us (measured), and order needs no queue. What may really block (sync, cold
- * reads) returns a promise.
+ * Calls without a promise are synchronous on purpose: on Linux a write or a cached read of some KiB costs
+ * 1-10 us, a trip through the thread pool 30-60 us (measured), and order needs no queue. What may really
+ * block (sync, cold reads) returns a promise.
  *
- * Every method throws (or rejects with) Faulted('disk', ...) whose cause has Node's `code` (ENOENT, ENOSPC, EIO...).
- * Paths are absolute or relative to the process, with '/' between names.
+ * Every method throws (or rejects with) Faulted('disk', ...) whose cause has Node's `code` (ENOENT, ENOSPC,
+ * EIO...). Paths are absolute or relative to the process, with '/' between names.
  */
 export interface Disk {
   /** 'read' and 'write' need the file to exist; 'create' makes it, or opens what is there. None truncates. */
@@ -62,9 +63,15 @@ export interface Disk {
 
 export interface File {
   readonly path: string
-  /** Writes all of `buffers`, one after the other, at `position`: all bytes or a Faulted (short writes are retried). */
+  /**
+   * Writes all of `buffers`, one after the other, at `position`: all bytes or a Faulted (short writes are
+   * retried).
+   */
   write(buffers: readonly Buffer[], position: number): void
-  /** Fills `into` from `position`; returns how many bytes there were (less only at the end of the file). Cached reads. */
+  /**
+   * Fills `into` from `position`; returns how many bytes there were (less only at the end of the file).
+   * Cached reads.
+   */
   read(into: Buffer, position: number): number
   /** As `read`, off the event loop: for reads that may reach the device. */
   readAsync(into: Buffer, position: number): Promise<number>
@@ -78,8 +85,8 @@ export interface File {
 
 export interface Net {
   /**
-   * Listens; port 0 picks a free one. Rejects with Faulted('net') whose cause has `code` EADDRINUSE and so on.
-   * `onFault`: one connection could not be accepted (no descriptors left); the listener lives on.
+   * Listens; port 0 picks a free one. Rejects with Faulted('net') whose cause has `code` EADDRINUSE and so
+   * on. `onFault`: one connection could not be accepted (no descriptors left); the listener lives on.
    */
   listen(
     options: { host: string; port: number },
@@ -109,8 +116,8 @@ export interface Connection {
   /** Called when `pendingBytes` has fallen to zero after `write` returned false. */
   onDrain: () => void
   /**
-   * Queues the buffers, in order, and never copies: they must not change until they are sent. Returns false when
-   * `pendingBytes` is over the high-water mark of the connection: stop, and go on at `onDrain`.
+   * Queues the buffers, in order, and never copies: they must not change until they are sent. Returns false
+   * when `pendingBytes` is over the high-water mark of the connection: stop, and go on at `onDrain`.
    */
   write(buffers: readonly Buffer[]): boolean
   /** Bytes accepted by `write` and not yet given to the system. */

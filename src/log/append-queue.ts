@@ -1,8 +1,10 @@
 /**
- * Batches that have their place in the order and wait to be written, as runs: each run goes into one segment, in one write.
+ * Batches that have their place in the order and wait to be written, as runs: each run goes into one segment,
+ * in one write.
  *
- * Which batch begins a new segment is decided here, when it is appended and not when it is written: a snapshot of the
- * producer states goes with each new segment, and by the time of the write the states are further on.
+ * Which batch begins a new segment is decided here, when it is appended and not when it is written: a
+ * snapshot of the producer states goes with each new segment, and by the time of the write the states are
+ * further on.
  */
 import * as batch from '../records/batch.ts'
 import type { LogSettings } from './log.ts'
@@ -24,7 +26,10 @@ const indexEntryBytes = 16
 
 export class AppendQueue {
   readonly #runs: Run[] = []
-  /** The segment that the next batch would go to, as it will be when all is written. null: the next batch begins one. */
+  /**
+   * The segment that the next batch would go to, as it will be when all is written. null: the next batch
+   * begins one.
+   */
   #target: { baseOffset: number; bytes: number; firstAppendMs: number; indexBytes: number } | null = null
 
   #isAfterMark = false
@@ -85,7 +90,9 @@ export class AppendQueue {
       : null
   }
 
-  /** Drops the batches at and above `offset`; what comes next begins a segment if that is what was dropped. */
+  /**
+   * Drops the batches at and above `offset`; what comes next begins a segment if that is what was dropped.
+   */
   cut(offset: number): void {
     let dropped = 0
     let begins = false

@@ -1,9 +1,10 @@
 /**
- * How far the log is known to be durable: below it, bytes that are not sound are damage and are refused; at and above it they
- * are what a crash has torn, and are cut.
+ * How far the log is known to be durable: below it, bytes that are not sound are damage and are refused; at
+ * and above it they are what a crash has torn, and are cut.
  *
- * Written after each sync and not synced itself: it may be behind the truth, which only means that damage of the last moments
- * is taken for a torn tail. It must never be ahead: before a truncation destroys anything below it, it is lowered, durably.
+ * Written after each sync and not synced itself: it may be behind the truth, which only means that damage of
+ * the last moments is taken for a torn tail. It must never be ahead: before a truncation destroys anything
+ * below it, it is lowered, durably.
  *
  *     value: int64 offset, int64 position
  */

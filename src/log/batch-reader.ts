@@ -1,4 +1,6 @@
-/** Reading whole batches from a segment: one disk read, and no header visited but those around its two ends. */
+/**
+ * Reading whole batches from a segment: one disk read, and no header visited but those around its two ends.
+ */
 import * as batch from '../records/batch.ts'
 import { damaged, headerProblem, isDamage, type Place, type Segment } from './segment.ts'
 
@@ -16,8 +18,8 @@ export interface Run {
 }
 
 /**
- * What is cached is read in pieces of this size. Memory for a larger one comes from the system, page by page, and goes back
- * there: reading 1 MiB at once takes 450 us, in four pieces 200 us.
+ * What is cached is read in pieces of this size. Memory for a larger one comes from the system, page by page,
+ * and goes back there: reading 1 MiB at once takes 450 us, in four pieces 200 us.
  */
 const cachedPieceBytes = 256 * 1024
 
@@ -27,7 +29,9 @@ export class Stale extends Error {
 }
 
 export interface ReadContext {
-  /** Whether what lies at a position is likely in the page cache: then it is read at once, in microseconds. */
+  /**
+   * Whether what lies at a position is likely in the page cache: then it is read at once, in microseconds.
+   */
   readonly isCached: (segment: Segment, position: number) => boolean
   /** Whether the log was truncated since the read began. */
   readonly isStale: () => boolean
@@ -137,7 +141,10 @@ class Chunk {
     }
   }
 
-  /** The batches from the cursor on that fit into `maxBytes`, end at or below `boundOffset` and are here as a whole. */
+  /**
+   * The batches from the cursor on that fit into `maxBytes`, end at or below `boundOffset` and are here as a
+   * whole.
+   */
   take(maxBytes: number, boundOffset: number): Run {
     const start = this.#at
     const end = Math.min(this.#bytes.length, start + maxBytes)

@@ -1,6 +1,6 @@
 /**
- * Written when a log is closed, removed by the first change after it is opened again: while it is there, the files are exactly
- * what it says, and nothing has to be checked. The sizes in it are compared all the same.
+ * Written when a log is closed, removed by the first change after it is opened again: while it is there, the
+ * files are exactly what it says, and nothing has to be checked. The sizes in it are compared all the same.
  *
  *     uint32 crc32c of the rest, uint8 version, int64 end offset, int64 end position, int64 journal bytes,
  *     uint32 count, segments: int64 base, int64 end, int64 bytes, int64 max timestamp, int64 first append ms, int64 last append ms

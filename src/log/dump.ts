@@ -1,6 +1,6 @@
 /**
- * Reading logs offline: what `lograft log dump` prints. Nothing is changed, and a damaged log is read as far as it goes. A broker may
- * be writing meanwhile: then the tail may look torn.
+ * Reading logs offline: what `lograft log dump` prints. Nothing is changed, and a damaged log is read as far
+ * as it goes. A broker may be writing meanwhile: then the tail may look torn.
  */
 import { Faulted } from '../base/errors.ts'
 import type { Disk } from '../io/world.ts'
@@ -37,7 +37,9 @@ export interface BatchSummary {
   readonly isControl: boolean
 }
 
-/** The segments that a path means: one file, those of a partition, or those of all partitions below a folder. */
+/**
+ * The segments that a path means: one file, those of a partition, or those of all partitions below a folder.
+ */
 export function segmentFiles(disk: Disk, path: string): SegmentFile[] {
   const stat = disk.stat(path)
   if (stat === null) throw new Faulted('disk', `read ${path}: there is no such file or folder`)
@@ -74,7 +76,10 @@ export interface Problem {
 
 const chunkBytes = 1_048_576
 
-/** The sound batches of a segment from its beginning; returns what came instead of the next one, or null at the end. */
+/**
+ * The sound batches of a segment from its beginning; returns what came instead of the next one, or null at
+ * the end.
+ */
 export async function* batchesOf(
   disk: Disk,
   segment: SegmentFile,

@@ -1,6 +1,6 @@
 /**
- * What of a log is durable: which files have to be synced for it, the syncs, and the barrier that says so after a crash.
- * The caller sees to it that syncs do not overlap.
+ * What of a log is durable: which files have to be synced for it, the syncs, and the barrier that says so
+ * after a crash. The caller sees to it that syncs do not overlap.
  */
 import type { Disk } from '../io/world.ts'
 import type { Barrier, Durable } from './barrier.ts'
@@ -23,7 +23,9 @@ export class Durability {
   readonly #snapshots: ProducerSnapshots
   readonly #barrier: Barrier
   #position: number
-  /** Written since the last sync. Of a sealed one the index counts, too: it is never checked as a whole again. */
+  /**
+   * Written since the last sync. Of a sealed one the index counts, too: it is never checked as a whole again.
+   */
   readonly #segments = new Map<Segment, { isSealed: boolean }>()
   #isFolderDirty = false
   /** The name of the folder itself may not be durable: until the first sync ever. */

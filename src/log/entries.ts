@@ -3,11 +3,12 @@
  *
  *     block: up to 512 entries, uint32 crc32c of them      (only the last block has fewer)
  *
- * The checksum begins with what the file belongs to and the number of the block: a block in the wrong place is damaged.
+ * The checksum begins with what the file belongs to and the number of the block: a block in the wrong place
+ * is damaged.
  *
- * Full blocks are written as they fill; the last one stays in memory until `flush`. A search looks at the first entries of all
- * blocks, which are kept, and then into one block; the last one read is kept, too. So a segment of 1 GiB holds 16 KiB of index
- * in memory, and ten thousand small ones next to nothing.
+ * Full blocks are written as they fill; the last one stays in memory until `flush`. A search looks at the
+ * first entries of all blocks, which are kept, and then into one block; the last one read is kept, too. So a
+ * segment of 1 GiB holds 16 KiB of index in memory, and ten thousand small ones next to nothing.
  */
 import { crc32c } from '../base/crc32c.ts'
 import type { File } from '../io/world.ts'
@@ -38,7 +39,10 @@ export class Entries {
   #cached: Buffer = Buffer.alloc(0)
   #cachedBlock = -1
 
-  /** @param owner a number that tells this file from others of its kind; @param isNew there is no file yet. Otherwise it is read at first use. */
+  /**
+   * @param owner a number that tells this file from others of its kind; @param isNew there is no file yet.
+   * Otherwise it is read at first use.
+   */
   constructor(file: File, width: number, owner: number, isNew: boolean) {
     this.#file = file
     this.#width = width
@@ -70,7 +74,8 @@ export class Entries {
   }
 
   /**
-   * The last entry that `holds`, which is true up to some entry and false from there on; -1 when it is false of all.
+   * The last entry that `holds`, which is true up to some entry and false from there on; -1 when it is false
+   * of all.
    * @throws IndexDamaged
    */
   last(holds: (buffer: Buffer, at: number) => boolean): number {
@@ -190,7 +195,10 @@ export class Entries {
   }
 }
 
-/** The last of `count` indexes that `holds`, true up to some index and false from there on; -1 when it is false of all. */
+/**
+ * The last of `count` indexes that `holds`, true up to some index and false from there on; -1 when it is
+ * false of all.
+ */
 function lastIndex(count: number, holds: (index: number) => boolean): number {
   let low = -1
   let high = count - 1

@@ -1,4 +1,7 @@
-/** The first half of recovery: reads the segments of a folder and says how far they are sound. Changes nothing. */
+/**
+ * The first half of recovery: reads the segments of a folder and says how far they are sound. Changes
+ * nothing.
+ */
 import { Faulted } from '../base/errors.ts'
 import * as batch from '../records/batch.ts'
 import type { CleanState } from './clean-marker.ts'
@@ -130,7 +133,8 @@ export class Examiner {
       if (last < 0 || index.position(last) > fileBytes) return null
       const header = Buffer.alloc(batch.batchHeaderSize)
       if (file.read(header, 0) < header.length || headerProblem(header, 0, baseOffset) !== null) return null
-      // The entry at the very end, which a sealed segment has, has no batch behind it that could speak for the file.
+      // The entry at the very end, which a sealed segment has, has no batch behind it that could speak for
+      // the file.
       const entry = index.position(last) === fileBytes ? last - 1 : last
       const position = entry < 0 ? 0 : index.position(entry)
       let maxTimestamp = entry < 0 ? -1 : index.timestampBefore(entry)

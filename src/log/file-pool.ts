@@ -1,13 +1,15 @@
 /**
- * The open files of all logs of a broker: at most `openMax` descriptors, whatever the number of partitions and segments.
+ * The open files of all logs of a broker: at most `openMax` descriptors, whatever the number of partitions
+ * and segments.
  *
- * `open` gives a File that takes a descriptor when it is used and may lose it to another in between; nobody notices. The
- * least recently used goes first, those without unsynced writes before the others.
+ * `open` gives a File that takes a descriptor when it is used and may lose it to another in between; nobody
+ * notices. The least recently used goes first, those without unsynced writes before the others.
  *
- * A file with unsynced writes may be closed, too (a turn can write to more partitions than there are descriptors): its pages
- * stay dirty in the kernel, fdatasync works on the file and not on the descriptor, and Linux reports a failed write-back to
- * whoever opens the file next when nobody has seen it yet (errseq, since 4.17). What this pool adds: when a sync has failed
- * once, the file stays failed here, so that opening it again cannot make a later sync look good.
+ * A file with unsynced writes may be closed, too (a turn can write to more partitions than there are
+ * descriptors): its pages stay dirty in the kernel, fdatasync works on the file and not on the descriptor,
+ * and Linux reports a failed write-back to whoever opens the file next when nobody has seen it yet (errseq,
+ * since 4.17). What this pool adds: when a sync has failed once, the file stays failed here, so that opening
+ * it again cannot make a later sync look good.
  */
 import { assert } from '../base/assert.ts'
 import { Faulted } from '../base/errors.ts'

@@ -1,8 +1,9 @@
 import { Faulted } from '../base/errors.ts'
 
 /**
- * The way to the files of one log: what waits for the disk goes one after the other, and after the first fault nothing goes any
- * more. Nothing is tried again: what the kernel still holds of the files is not known then.
+ * The way to the files of one log: what waits for the disk goes one after the other, and after the first
+ * fault nothing goes any more. Nothing is tried again: what the kernel still holds of the files is not known
+ * then.
  */
 export class Gate {
   #fault: Faulted | null = null
@@ -31,7 +32,9 @@ export class Gate {
     }
   }
 
-  /** Likewise for what waits for the disk. Only within `inTurn`: nothing else of that kind may be under way. */
+  /**
+   * Likewise for what waits for the disk. Only within `inTurn`: nothing else of that kind may be under way.
+   */
   async wait<Value>(action: () => Promise<Value>): Promise<Value> {
     try {
       return await action()

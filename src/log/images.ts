@@ -1,9 +1,11 @@
 /**
- * Images of a state machine beside its log: `<offset>-<epoch>.image`, whole or not at all (written aside, synced, renamed).
+ * Images of a state machine beside its log: `<offset>-<epoch>.image`, whole or not at all (written aside,
+ * synced, renamed).
  *
  *     'LGIM', uint8 version, int64 offset, int32 epoch, uint32 size, uint32 crc32c of all but itself, the image
  *
- * The newest is kept. A damaged one is renamed to `*.damaged` and reported, never deleted and never read as "no image".
+ * The newest is kept. A damaged one is renamed to `*.damaged` and reported, never deleted and never read as
+ * "no image".
  */
 import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'

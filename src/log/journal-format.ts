@@ -1,5 +1,6 @@
 /**
- * The bytes of a journal: frames, one after the other, that only grow in number until the whole is written anew.
+ * The bytes of a journal: frames, one after the other, that only grow in number until the whole is written
+ * anew.
  *
  *     frame: uint32 size of the body, uint32 crc32c of the body, body
  *     body:  uint8 kind, then
@@ -10,7 +11,8 @@
  *                   uint16 count, a uuid for each disk (zero: unknown)
  *       logStart    int64 offset, int64 position, int32 epoch, int64 new start
  *
- * Truncation is a frame and not a shorter file, so that a journal torn by a crash is always a prefix of what was meant.
+ * Truncation is a frame and not a shorter file, so that a journal torn by a crash is always a prefix of what
+ * was meant.
  */
 
 import { assert } from '../base/assert.ts'
@@ -128,7 +130,10 @@ function readVoters(body: Buffer): VotersMark {
   return { kind: 'voters', voters, outgoing, disks }
 }
 
-/** The checksum was right, so a body that makes no sense was written by a newer version (or by a bug), not by chance. */
+/**
+ * The checksum was right, so a body that makes no sense was written by a newer version (or by a bug), not by
+ * chance.
+ */
 function decodeBody(body: Buffer): Frame {
   const kind = body.readUInt8(0)
   if (kind === kinds.cut) return { kind: 'cut', position: readInt64(body, 1) }

@@ -1,7 +1,9 @@
 /**
- * The marks of a log and their file. Changes are in `marks` at once, wait as frames, and reach the file with `write`, in order.
+ * The marks of a log and their file. Changes are in `marks` at once, wait as frames, and reach the file with
+ * `write`, in order.
  *
- * The file is written anew (aside, synced, renamed) when most of it is history; what is appended meanwhile goes along.
+ * The file is written anew (aside, synced, renamed) when most of it is history; what is appended meanwhile
+ * goes along.
  */
 import type { Disk, File } from '../io/world.ts'
 import type { FilePool } from './file-pool.ts'
@@ -24,7 +26,9 @@ export class Journal {
   readonly #options: JournalOptions
   readonly #path: string
   #file: File
-  /** Bytes of the file that are sound. What a crash has torn behind them is overwritten, or cut by `repair`. */
+  /**
+   * Bytes of the file that are sound. What a crash has torn behind them is overwritten, or cut by `repair`.
+   */
   #bytes: number
   /** Marks that start no epoch: appended so far, and durable. */
   #quietMarks = 0
@@ -89,8 +93,9 @@ export class Journal {
   }
 
   /**
-   * A mark that starts no epoch is not durable yet. If it were lost and a batch behind it survived, nobody would notice: the
-   * batch would take its position. (A lost start of an epoch shows: the batches behind it have the wrong epoch.)
+   * A mark that starts no epoch is not durable yet. If it were lost and a batch behind it survived, nobody
+   * would notice: the batch would take its position. (A lost start of an epoch shows: the batches behind it
+   * have the wrong epoch.)
    */
   get isHolding(): boolean {
     return this.#quietMarks !== this.#quietMarksDurable
@@ -146,15 +151,16 @@ export class Journal {
   }
 
   /**
-   * Writes the file anew, with what waits. Not while a sync is under way. The new name is durable only when the folder has been synced; until then the old file may come
-   * back, which says the same. @throws Faulted
+   * Writes the file anew, with what waits. Not while a sync is under way. The new name is durable only when
+   * the folder has been synced; until then the old file may come back, which says the same. @throws Faulted
    */
   async rewrite(): Promise<void> {
     const { disk, files } = this.#options
     const path = `${this.#path}${temporarySuffix}`
     disk.remove(path)
     const file = files.open(path, 'create')
-    // What is written to the old file while the new one is being synced may have been acknowledged by the end: once more.
+    // What is written to the old file while the new one is being synced may have been acknowledged by the
+    // end: once more.
     let before = -1
     let bytes = 0
     let quietMarks = 0
@@ -173,8 +179,9 @@ export class Journal {
   }
 
   /**
-   * Writes the file anew, for a log that begins at `start`. What the file says and what `marks` says change together, without a wait
-   * in between; the new name is durable when the folder has been synced. @throws Faulted
+   * Writes the file anew, for a log that begins at `start`. What the file says and what `marks` says change
+   * together, without a wait in between; the new name is durable when the folder has been synced. @throws
+   * Faulted
    */
   async reset({ offset, position, epoch, voters }: NewStart): Promise<void> {
     const { disk, files } = this.#options

@@ -22,7 +22,10 @@ export class LogReader {
   readonly #settings: () => LogSettings
   readonly #warmBytes: number
 
-  /** @param warmBytes what was written last is in the page cache: this much is read at once, which takes microseconds */
+  /**
+   * @param warmBytes what was written last is in the page cache: this much is read at once, which takes
+   * microseconds
+   */
   constructor(log: Readable, settings: () => LogSettings, warmBytes: number) {
     this.#log = log
     this.#settings = settings

@@ -1,9 +1,10 @@
 /**
- * One partition on one disk: segments of record batches, their indexes, the journal of marks, producer states.
+ * One partition on one disk: segments of record batches, their indexes, the journal of marks, producer
+ * states.
  *
- * Two coordinates. An *offset* counts records and is what Kafka's users see. A *position* is what consensus counts:
- * every record is one unit wide, and every mark (an entry of the quorum itself: an epoch's start, the voters, a move
- * of the log start) is one unit wide too, but has no width in offsets. So
+ * Two coordinates. An *offset* counts records and is what Kafka's users see. A *position* is what consensus
+ * counts: every record is one unit wide, and every mark (an entry of the quorum itself: an epoch's start, the
+ * voters, a move of the log start) is one unit wide too, but has no width in offsets. So
  *
  *     position = offset + number of marks before it
  *
@@ -11,14 +12,15 @@
  *     units       E  r   r   r   E   r   r   S   V   r        E epoch start, S log start, V voters, r record
  *     positions   0  1   2   3   4   5   6   7   8   9
  *
- * and the offsets of users stay dense whatever the quorum does. Batches live in segments, marks in the journal beside them.
+ * and the offsets of users stay dense whatever the quorum does. Batches live in segments, marks in the
+ * journal beside them.
  *
- * Life of an append: `append`/`appendMark` take their place in the order at once, in memory; `write` hands all that waits
- * to the files (one vectored write per segment); `sync` makes it durable. Nobody may read above what is written, which
- * the high watermark guarantees.
+ * Life of an append: `append`/`appendMark` take their place in the order at once, in memory; `write` hands
+ * all that waits to the files (one vectored write per segment); `sync` makes it durable. Nobody may read
+ * above what is written, which the high watermark guarantees.
  *
- * Any Faulted of a write or a sync is final: `fault` is set, every later mutation throws it again, nothing is retried
- * (the kernel may have dropped the pages). Reads below the durable end still work.
+ * Any Faulted of a write or a sync is final: `fault` is set, every later mutation throws it again, nothing is
+ * retried (the kernel may have dropped the pages). Reads below the durable end still work.
  *
  * A partition's folder:
  *
@@ -30,12 +32,12 @@
  *     clean                           left by a close, gone with the next change    clean-marker.ts
  *     <offset>-<epoch>.image          state of the machine that lives on this log   images.ts
  *
- * What holds: offsets and positions are dense. Epochs never go back. The journal gives every batch its epoch, and the batch
- * carries the same. The barrier is never ahead of what is durable. Nothing below the barrier is cut to repair a log: it is
- * refused, files as they are (recovery.ts).
+ * What holds: offsets and positions are dense. Epochs never go back. The journal gives every batch its epoch,
+ * and the batch carries the same. The barrier is never ahead of what is durable. Nothing below the barrier is
+ * cut to repair a log: it is refused, files as they are (recovery.ts).
  *
- * Ways in: segmented-log.ts (`openLog`), log-writer.ts (all that changes), log-reader.ts (reads and look-ups), recovery.ts,
- * dump.ts (a log read from outside, damaged or not).
+ * Ways in: segmented-log.ts (`openLog`), log-writer.ts (all that changes), log-reader.ts (reads and
+ * look-ups), recovery.ts, dump.ts (a log read from outside, damaged or not).
  */
 import type { Faulted } from '../base/errors.ts'
 
@@ -56,48 +58,57 @@ export interface Log {
   readonly producers: ProducerStates
 
   /**
-   * Appends one batch whose base offset (= `end`) and leader epoch are stamped already, and whose CRC was verified when it
-   * came in. The buffer must not change until `write` has returned. Updates the producer states.
+   * Appends one batch whose base offset (= `end`) and leader epoch are stamped already, and whose CRC was
+   * verified when it came in. The buffer must not change until `write` has returned. Updates the producer
+   * states.
    */
   append(batch: Buffer): void
-  /** Appends a mark; returns its position. An epoch-start mark opens `epoch`, which must be above `lastEpoch`. */
+  /**
+   * Appends a mark; returns its position. An epoch-start mark opens `epoch`, which must be above `lastEpoch`.
+   */
   appendMark(mark: Mark, epoch: number): number
   /**
-   * Writes what waits. Two things may have to wait longer, and then follow by themselves, or with the next `sync`: all that
-   * comes after a truncation of durable records, and batches behind a mark that starts no epoch, until that mark is durable.
-   * Whoever counts what is written looks at `writtenPosition`. @throws Faulted
+   * Writes what waits. Two things may have to wait longer, and then follow by themselves, or with the next
+   * `sync`: all that comes after a truncation of durable records, and batches behind a mark that starts no
+   * epoch, until that mark is durable. Whoever counts what is written looks at `writtenPosition`. @throws
+   * Faulted
    */
   write(): void
   /**
-   * Makes what is written durable (and writes what had to wait) and returns the durable end position, which a truncation
-   * meanwhile may have lowered. Calls that overlap are done one after the other. @throws Faulted
+   * Makes what is written durable (and writes what had to wait) and returns the durable end position, which a
+   * truncation meanwhile may have lowered. Calls that overlap are done one after the other. @throws Faulted
    */
   sync(): Promise<number>
 
   /** Cuts everything at and above `position`, marks and batches; producer states and indexes follow. */
   truncate(position: number): void
   /**
-   * Raises `start` to `offset` (the decision is committed and its mark durable), and removes the segments, producer
-   * snapshots and journal entries that lie wholly below. Lower than `start`: nothing happens.
+   * Raises `start` to `offset` (the decision is committed and its mark durable), and removes the segments,
+   * producer snapshots and journal entries that lie wholly below. Lower than `start`: nothing happens.
    */
   raiseStart(offset: number): Promise<void>
 
   /**
-   * Replaces the log, durably, by an empty one that begins at `start`, which lies ahead: what a follower lacks has gone from its
-   * leader's log. Nothing is appended or cut until it has resolved. Producer states begin anew. @throws Faulted
+   * Replaces the log, durably, by an empty one that begins at `start`, which lies ahead: what a follower
+   * lacks has gone from its leader's log. Nothing is appended or cut until it has resolved. Producer states
+   * begin anew. @throws Faulted
    */
   reset(start: NewStart): Promise<void>
 
   /**
-   * Whole batches from the one that contains `offset` (it may begin earlier), up to `boundOffset` (exclusive) and about
-   * `maxBytes`; at least one batch when `minOne` and there is one, however large it is. Empty at or above the bound.
+   * Whole batches from the one that contains `offset` (it may begin earlier), up to `boundOffset` (exclusive)
+   * and about `maxBytes`; at least one batch when `minOne` and there is one, however large it is. Empty at or
+   * above the bound.
    * @throws Refused OFFSET_OUT_OF_RANGE below `start` or above `end`.
    */
   read(
     offset: number,
     limits: { boundOffset: number; maxBytes: number; minOne: boolean },
   ): Promise<ReadBatches>
-  /** Bytes of batches between two offsets, from the indexes: exact at batch bounds, else rounded to one index interval. */
+  /**
+   * Bytes of batches between two offsets, from the indexes: exact at batch bounds, else rounded to one index
+   * interval.
+   */
   bytesBetween(offset: number, boundOffset: number): number
 
   /** The first record below the bound whose timestamp is at least `timestamp`. null when there is none. */
@@ -108,14 +119,17 @@ export interface Log {
   /** The epoch of the record at `offset`; -1 when it is below what the journal knows. */
   epochOf(offset: number): number
   /**
-   * The largest epoch not above `epoch` and the offset where it ended (KIP-320). `currentEpoch` is the leader's.
-   * { epoch: -1, endOffset: -1 } when `epoch` is above any known.
+   * The largest epoch not above `epoch` and the offset where it ended (KIP-320). `currentEpoch` is the
+   * leader's. { epoch: -1, endOffset: -1 } when `epoch` is above any known.
    */
   epochEnd(epoch: number): { epoch: number; endOffset: number }
   /** For consensus: the epoch of the unit before `position` (0 when nothing is before it). */
   epochBefore(position: number): number
 
-  /** The offset that belongs to an exclusive end position, and the other way round (marks at the offset included or not). */
+  /**
+   * The offset that belongs to an exclusive end position, and the other way round (marks at the offset
+   * included or not).
+   */
   offsetAt(position: number): number
   /** Position of the record at `offset`, all marks at that offset lying before it. */
   positionOf(offset: number): number
@@ -136,7 +150,10 @@ export interface Log {
   close(): Promise<void>
 }
 
-/** Where a log begins: an offset, its position, the epoch of the unit before it, and the voters in force there. */
+/**
+ * Where a log begins: an offset, its position, the epoch of the unit before it, and the voters in force
+ * there.
+ */
 export interface NewStart {
   readonly offset: number
   readonly position: number
@@ -147,7 +164,10 @@ export interface NewStart {
 /** An entry of the quorum itself. */
 export type Mark =
   | { kind: 'epochStart'; leaderId: number }
-  /** `outgoing`: in a joint configuration, the voters it leads away from. `disks`: of the voters, then of those; '' if unknown. */
+  /**
+   * `outgoing`: in a joint configuration, the voters it leads away from. `disks`: of the voters, then of
+   * those; '' if unknown.
+   */
   | {
       kind: 'voters'
       voters: readonly number[]
@@ -181,7 +201,10 @@ export interface SegmentSummary {
   readonly baseOffset: number
   readonly endOffset: number
   readonly bytes: number
-  /** When the broker last appended to it, wall ms: the clock that retention trusts (never a client's timestamp). */
+  /**
+   * When the broker last appended to it, wall ms: the clock that retention trusts (never a client's
+   * timestamp).
+   */
   readonly lastAppendMs: number
   readonly maxTimestamp: number
 }
@@ -196,11 +219,15 @@ export interface LogSettings {
   readonly producersMax: number
 }
 
-/** Idempotence, per producer id: epoch and the last five batches. Reflects all that was appended, committed or not. */
+/**
+ * Idempotence, per producer id: epoch and the last five batches. Reflects all that was appended, committed or
+ * not.
+ */
 export interface ProducerStates {
   /**
-   * What to do with a batch that carries a producer id: 'append', the place where the same batch already lies (answer
-   * it again, once it is committed), or the refusal (OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH).
+   * What to do with a batch that carries a producer id: 'append', the place where the same batch already lies
+   * (answer it again, once it is committed), or the refusal (OUT_OF_ORDER_SEQUENCE_NUMBER,
+   * INVALID_PRODUCER_EPOCH).
    */
   check(
     batch: Buffer,
@@ -225,7 +252,10 @@ export interface ProducerSummary {
 
 /** The images of the state machine that lives on this log. */
 export interface Images {
-  /** Writes the state at `offset` (exclusive: all below is in it), durable when resolved; older images go afterwards. */
+  /**
+   * Writes the state at `offset` (exclusive: all below is in it), durable when resolved; older images go
+   * afterwards.
+   */
   write(offset: number, epoch: number, image: Buffer): Promise<void>
   /** The newest image that is whole, or null. A damaged one is passed over, kept aside and logged. */
   newest(): { offset: number; epoch: number; image: Buffer } | null

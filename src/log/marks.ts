@@ -1,8 +1,9 @@
 /**
- * The marks of a log in memory, and what follows from them: which position an offset has, which epoch a record.
+ * The marks of a log in memory, and what follows from them: which position an offset has, which epoch a
+ * record.
  *
- * Below the base everything was trimmed; two marks survive there because what is above still depends on them: the start of
- * the epoch that goes on at the base, and the newest voters.
+ * Below the base everything was trimmed; two marks survive there because what is above still depends on them:
+ * the start of the epoch that goes on at the base, and the newest voters.
  *
  *     offsets        0   1   2       3   4           5
  *     units       E  r   r   r   E   r   r   S   V   r        raise(4): base = { offset 4, position 6, epoch of E2 }
@@ -73,8 +74,8 @@ export class Marks {
   }
 
   /**
-   * Moves the base up to the record at `offset`. Marks at that very offset stay above it: they may not be committed yet.
-   * What is above never depends on when this happens.
+   * Moves the base up to the record at `offset`. Marks at that very offset stay above it: they may not be
+   * committed yet. What is above never depends on when this happens.
    */
   raise(offset: number): void {
     if (offset <= this.#base.offset) return

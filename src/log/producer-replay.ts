@@ -15,8 +15,8 @@ export interface ReplayOptions {
 }
 
 /**
- * Brings producer states to `end`, from a snapshot and all batches behind it: when a truncation goes further back than the states
- * remember. At once, as the next append already relies on them. @throws Faulted
+ * Brings producer states to `end`, from a snapshot and all batches behind it: when a truncation goes further
+ * back than the states remember. At once, as the next append already relies on them. @throws Faulted
  */
 export function readProducers(options: ReplayOptions, end: number): void {
   const { producers, snapshots, segments, marks } = options

@@ -1,14 +1,14 @@
 /**
- * Producer states beside the log, so that after a restart only what follows has to be read. `<offset>.producers` holds the
- * states of everything below that offset. Written when a segment is sealed and when the log closes; the last two are kept,
- * and older ones until these are durable.
+ * Producer states beside the log, so that after a restart only what follows has to be read.
+ * `<offset>.producers` holds the states of everything below that offset. Written when a segment is sealed and
+ * when the log closes; the last two are kept, and older ones until these are durable.
  *
  *     uint32 crc32c of the rest, uint8 version, int64 offset, int32 epoch of the unit before it, uint32 count, entries
  *     entry: int64 producer id, int16 epoch, int64 last offset, int64 used ms, int32 coordinator epoch,
  *            int64 transaction start, uint8 batches: int32 first sequence, int32 last, int64 base offset, int64 last, int64 ms
  *
- * (offset, epoch) names one prefix of one history: a snapshot that a truncation should have removed, and that a crash brought
- * back, does not fit the log any more and is passed over.
+ * (offset, epoch) names one prefix of one history: a snapshot that a truncation should have removed, and that
+ * a crash brought back, does not fit the log any more and is passed over.
  */
 import { Malformed, Reader, Writer } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
@@ -41,8 +41,9 @@ export class ProducerSnapshots {
   }
 
   /**
-   * The newest at or below `offset` that is sound and fits the history; null when there is none. `epochBefore` gives the epoch
-   * of the record before an offset, null where the history is not known any more.
+   * The newest at or below `offset` that is sound and fits the history; null when there is none.
+   * `epochBefore` gives the epoch of the record before an offset, null where the history is not known any
+   * more.
    */
   newest(offset: number, epochBefore: (offset: number) => number | null): ProducerSnapshot | null {
     for (const one of this.#offsets.toReversed()) {

@@ -1,9 +1,10 @@
 /**
- * What a partition remembers of idempotent producers: per producer id its epoch and its last five batches, so that a batch
- * that is sent again is recognised, and one that went missing is noticed.
+ * What a partition remembers of idempotent producers: per producer id its epoch and its last five batches, so
+ * that a batch that is sent again is recognised, and one that went missing is noticed.
  *
- * A function of the log alone (plus a time of last use, for expiry): truncation rolls it back, and after a restart it is read
- * again. Entries are values that are replaced, never changed, so rolling back means to put the former one in its place.
+ * A function of the log alone (plus a time of last use, for expiry): truncation rolls it back, and after a
+ * restart it is read again. Entries are values that are replaced, never changed, so rolling back means to put
+ * the former one in its place.
  *
  * @source org.apache.kafka.storage.internals.log: ProducerAppendInfo, ProducerStateEntry, ProducerStateManager (4.3.1)
  */
@@ -12,7 +13,9 @@ import type { ProducerStates, ProducerSummary, RefusedProducer } from './log.ts'
 
 /** What a client may have in flight, and so send again. */
 const windowSize = 5
-/** Changes that can be undone without reading the log. More are in flight for one partition only in a storm. */
+/**
+ * Changes that can be undone without reading the log. More are in flight for one partition only in a storm.
+ */
 const undoMax = 128
 
 export interface SequencedBatch {
@@ -128,7 +131,10 @@ export class Producers implements ProducerStates {
     this.#undoFrom = offset
   }
 
-  /** Takes note of a batch that has its place in the log; `check` allowed it, there or where it was first appended. */
+  /**
+   * Takes note of a batch that has its place in the log; `check` allowed it, there or where it was first
+   * appended.
+   */
   append(bytes: Buffer, at: number): void {
     const producerId = batch.producerId(bytes, at)
     if (producerId < 0) return
@@ -142,8 +148,8 @@ export class Producers implements ProducerStates {
   }
 
   /**
-   * Takes back everything at and above `offset`. Returns false when that is further back than is remembered: the states
-   * must be read from the log.
+   * Takes back everything at and above `offset`. Returns false when that is further back than is remembered:
+   * the states must be read from the log.
    */
   rollBack(offset: number): boolean {
     if (offset < this.#undoFrom) return false
@@ -186,7 +192,10 @@ export class Producers implements ProducerStates {
   }
 }
 
-/** The entry after this batch; a function of the two (and the clock), so that replaying the log gives the same. */
+/**
+ * The entry after this batch; a function of the two (and the clock), so that replaying the log gives the
+ * same.
+ */
 function nextEntry(
   before: ProducerEntry | undefined,
   bytes: Buffer,

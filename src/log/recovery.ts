@@ -1,15 +1,17 @@
 /**
  * What a folder holds, brought into a state that can be appended to.
  *
- * First everything is looked at and nothing is touched; then either it is refused, files as they were, or the torn tail is cut.
+ * First everything is looked at and nothing is touched; then either it is refused, files as they were, or the
+ * torn tail is cut.
  *
  *     sound bytes ... | bad bytes     end of the sound part at or above the barrier: torn by a crash, cut
  *                                     below the barrier: these bytes were durable once. Damage: refused
  *
- * What is checked: after a clean close, sizes, and the batches behind the last index entry. Otherwise every batch of every
- * segment that reaches to the barrier or beyond, and of the last; of older segments the batches behind the last index entry.
- * "Sound" includes the place: offsets follow each other, and the epoch of each batch is the one that the journal gives it, so
- * that what a truncation has left behind is not taken for part of the log.
+ * What is checked: after a clean close, sizes, and the batches behind the last index entry. Otherwise every
+ * batch of every segment that reaches to the barrier or beyond, and of the last; of older segments the
+ * batches behind the last index entry. "Sound" includes the place: offsets follow each other, and the epoch
+ * of each batch is the one that the journal gives it, so that what a truncation has left behind is not taken
+ * for part of the log.
  */
 import { Faulted } from '../base/errors.ts'
 import type { Clock, Disk } from '../io/world.ts'
@@ -45,7 +47,10 @@ export interface Recovered {
   readonly isClean: boolean
   /** Segments that were read as a whole, and may not be durable yet. */
   readonly touched: readonly Segment[]
-  /** Base offsets of segments below the start: to be removed when what they say of producers is durable elsewhere. */
+  /**
+   * Base offsets of segments below the start: to be removed when what they say of producers is durable
+   * elsewhere.
+   */
   readonly leftovers: readonly number[]
 }
 
@@ -79,7 +84,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   if (snapshot !== null) producers.restore(snapshot.entries, snapshot.offset)
 
   const examiner = new Examiner({ ...options, found, marks: journal.marks, floor, clean, producers })
-  // They go, but may be the only ones who know of some producers: until a snapshot at the start is durable, all are there.
+  // They go, but may be the only ones who know of some producers: until a snapshot at the start is durable,
+  // all are there.
   const isKnown = snapshot !== null && snapshot.offset >= start
   const from = snapshot?.offset ?? bases[0] ?? start
   const examined = await examiner.run(
@@ -180,7 +186,10 @@ function repair(
   return touched
 }
 
-/** A segment behind a gap at or above the barrier: nothing in it was ever acknowledged, yet nobody but a person deletes it. */
+/**
+ * A segment behind a gap at or above the barrier: nothing in it was ever acknowledged, yet nobody but a
+ * person deletes it.
+ */
 function putAside({ disk, folder, onEvent }: RecoveryOptions, baseOffset: number, end: number): void {
   const path = `${folder}/${names.offsetName(baseOffset, names.segmentSuffixes.batches)}`
   onEvent({
@@ -218,7 +227,10 @@ function readClean(
   return isSame ? state : null
 }
 
-/** null when it is damaged: what is bad may then be a torn tail or not, and is refused; a log without fault opens. */
+/**
+ * null when it is damaged: what is bad may then be a torn tail or not, and is refused; a log without fault
+ * opens.
+ */
 function readBarrier(options: RecoveryOptions): Barrier | null {
   try {
     return new Barrier(options)

@@ -1,14 +1,18 @@
 /**
  * A log is replaced by an empty one that begins further on: what it lacks in between, nobody has any more.
  *
- * The journal's new name is the moment: before it a crash finds the whole old log (only the barrier lies lower than it could), after
- * it the new start, with files of the old log below, as after a raise of the start that was cut short.
+ * The journal's new name is the moment: before it a crash finds the whole old log (only the barrier lies
+ * lower than it could), after it the new start, with files of the old log below, as after a raise of the
+ * start that was cut short.
  */
 import type { Durability } from './durability.ts'
 import type { NewStart } from './log.ts'
 import type { Recovered } from './recovery.ts'
 
-/** Nothing may wait to be written, and nothing else be under way. `moved`: the log is another one from here on. @throws Faulted */
+/**
+ * Nothing may wait to be written, and nothing else be under way. `moved`: the log is another one from here
+ * on. @throws Faulted
+ */
 export async function resetFiles(
   { journal, segments, producers, snapshots }: Recovered,
   durability: Durability,

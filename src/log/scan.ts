@@ -1,6 +1,6 @@
 /**
- * Walking over the batches of a segment from a place on, checking each: what recovery, the rebuilding of an index and the
- * commands `log dump` and `log verify` have in common.
+ * Walking over the batches of a segment from a place on, checking each: what recovery, the rebuilding of an
+ * index and the commands `log dump` and `log verify` have in common.
  */
 import type { File } from '../io/world.ts'
 import * as batch from '../records/batch.ts'

@@ -1,14 +1,15 @@
 /**
- * The sparse index of one segment, by offset, by file position and by time: about one entry per `index.interval.bytes`.
+ * The sparse index of one segment, by offset, by file position and by time: about one entry per
+ * `index.interval.bytes`.
  *
  *     entry: uint32 offset from the base, uint32 file position, int64 largest timestamp of all records before it
  *
- * All three columns only grow, so each can be searched. From the last entry whose timestamp is below T begins the search for
- * the first record at or after T. The last entry of a sealed segment is its end: the largest timestamp in it is known without
- * looking at a batch, and an index that lacks its end is seen to be old.
+ * All three columns only grow, so each can be searched. From the last entry whose timestamp is below T begins
+ * the search for the first record at or after T. The last entry of a sealed segment is its end: the largest
+ * timestamp in it is known without looking at a batch, and an index that lacks its end is seen to be old.
  *
- * Kafka keeps two files, for offsets and for times. One is half the files to open, sync and rebuild, and the largest
- * timestamp after a truncation is never further than one interval away.
+ * Kafka keeps two files, for offsets and for times. One is half the files to open, sync and rebuild, and the
+ * largest timestamp after a truncation is never further than one interval away.
  *
  * It is a cache: blocks carry a checksum, and whoever follows an entry checks the batch that should be there.
  */

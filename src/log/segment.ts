@@ -1,8 +1,8 @@
 /**
  * One segment: a file of batches as they came, and the index that finds them again.
  *
- * What is known here follows the order of things at once; `cut` only changes the books, and the caller decides when the
- * file follows (see truncation in segmented-log.ts).
+ * What is known here follows the order of things at once; `cut` only changes the books, and the caller
+ * decides when the file follows (see truncation in segmented-log.ts).
  */
 import { assert } from '../base/assert.ts'
 import { Faulted } from '../base/errors.ts'
@@ -115,7 +115,10 @@ export class Segment implements SegmentSummary {
     this.#index.flush()
   }
 
-  /** A place at which a batch begins, at or before the batch that holds `offset`. Not checked against the file. */
+  /**
+   * A place at which a batch begins, at or before the batch that holds `offset`. Not checked against the
+   * file.
+   */
   floorOfOffset(offset: number): Place {
     return this.#floor((index) => index.floorOfOffset(offset - this.baseOffset))
   }
@@ -131,8 +134,8 @@ export class Segment implements SegmentSummary {
   }
 
   /**
-   * The first batch that ends above `offset`, from the index and the headers behind its entry, read at once; the end of the
-   * segment when there is none. @throws Faulted
+   * The first batch that ends above `offset`, from the index and the headers behind its entry, read at once;
+   * the end of the segment when there is none. @throws Faulted
    */
   locate(offset: number): Place {
     const floor = this.floorOfOffset(offset)
@@ -154,7 +157,8 @@ export class Segment implements SegmentSummary {
   }
 
   /**
-   * Builds the index again from the batches, at once: nothing may change meanwhile, and it happens after damage only.
+   * Builds the index again from the batches, at once: nothing may change meanwhile, and it happens after
+   * damage only.
    * @throws Faulted 'bytes' when the batches are damaged themselves
    */
   reindex(why: string): void {

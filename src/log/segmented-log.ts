@@ -16,7 +16,10 @@ export interface OpenLogOptions {
   /** Shared by all logs of the broker. */
   readonly files: FilePool
   readonly onEvent?: (event: LogEvent) => void
-  /** Of what this process has written last: read at once, as it is in the page cache. Further back, off the event loop. */
+  /**
+   * Of what this process has written last: read at once, as it is in the page cache. Further back, off the
+   * event loop.
+   */
   readonly warmBytes?: number
 }
 

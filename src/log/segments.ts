@@ -83,7 +83,10 @@ export class Segments {
     return low
   }
 
-  /** Takes the segments that begin at or above `offset` off the list, and returns them: their files are still there. */
+  /**
+   * Takes the segments that begin at or above `offset` off the list, and returns them: their files are still
+   * there.
+   */
   takeFrom(offset: number): Segment[] {
     const first = this.#list.findIndex((segment) => segment.baseOffset >= offset)
     return first < 0 ? [] : this.#list.splice(first)

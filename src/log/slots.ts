@@ -1,11 +1,11 @@
 /**
- * A small value that changes often, in a file of two slots written in turn: a write that is torn loses the new value, never the
- * old one.
+ * A small value that changes often, in a file of two slots written in turn: a write that is torn loses the
+ * new value, never the old one.
  *
  *     slot (512 bytes, one sector): uint32 crc32c of what follows, int64 sequence, uint16 length, value
  *
- * The file appears whole (written aside, synced, renamed), so a file in which no slot is sound has been damaged: that is
- * refused, and never read as "no value yet".
+ * The file appears whole (written aside, synced, renamed), so a file in which no slot is sound has been
+ * damaged: that is refused, and never read as "no value yet".
  */
 import { assert } from '../base/assert.ts'
 import { crc32c } from '../base/crc32c.ts'

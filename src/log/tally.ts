@@ -1,4 +1,7 @@
-/** What the batches of a segment add up to, and where its index has entries: one rule for appending and for reading again. */
+/**
+ * What the batches of a segment add up to, and where its index has entries: one rule for appending and for
+ * reading again.
+ */
 import * as batch from '../records/batch.ts'
 
 /** Takes an index entry: offset, file position, largest timestamp before it. */

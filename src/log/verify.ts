@@ -1,6 +1,7 @@
 /**
- * Checking logs offline: what `lograft log verify` reports. Looks at every byte of every segment, at the journal and at the barrier,
- * and says of each finding what a start of the broker would make of it. Changes nothing.
+ * Checking logs offline: what `lograft log verify` reports. Looks at every byte of every segment, at the
+ * journal and at the barrier, and says of each finding what a start of the broker would make of it. Changes
+ * nothing.
  */
 import { Faulted, Refused } from '../base/errors.ts'
 import type { Disk } from '../io/world.ts'

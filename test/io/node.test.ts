@@ -1,4 +1,6 @@
-/** What only the real twins have: processes that die with a lock, descriptors, a net that runs out of them. */
+/**
+ * What only the real twins have: processes that die with a lock, descriptors, a net that runs out of them.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -19,7 +21,8 @@ t.test('the lock of another process: held while it lives, free when it is killed
   for (const path of [`${process.env.PATH}`, '/nonexistent']) {
     const what = path === '/nonexistent' ? 'without the command flock' : 'with flock'
     const lock = join(folder, `lock-${what.length}`)
-    // process.execPath is absolute, so the child starts without a PATH; what it looks for there it does not find.
+    // process.execPath is absolute, so the child starts without a PATH; what it looks for there it does not
+    // find.
     const script = `import { NodeDisk } from '${built('src/io/node-disk.js')}'
       const held = new NodeDisk().lock('${lock}')
       console.log(held === null ? 'refused' : 'held')

@@ -1,6 +1,6 @@
 /**
- * The power goes at every single operation on the disk: what was promised is there, what is there is a prefix of what was
- * written, and the log goes on from it.
+ * The power goes at every single operation on the disk: what was promised is there, what is there is a prefix
+ * of what was written, and the log goes on from it.
  */
 import t from 'tap'
 import type { DiskOperation } from '../../src/embedded/sim-disk.ts'

@@ -106,7 +106,10 @@ export interface BatchShape extends Partial<BatchOptions> {
   size?: number
 }
 
-/** A batch with its place stamped. Values are 'v<offset>' and padding; the timestamp of the first record, then one more each. */
+/**
+ * A batch with its place stamped. Values are 'v<offset>' and padding; the timestamp of the first record, then
+ * one more each.
+ */
 export function batchAt(offset: number, epoch: number, shape: BatchShape = {}): Buffer {
   const { count = 1, timestamp = 1000 + offset, size = 10, ...options } = shape
   const builder = new BatchBuilder({ codec: 'none', ...options })

@@ -36,8 +36,8 @@ export class LogModel {
   }
 
   /**
-   * Whether the last epoch may go on here: in Raft, what an epoch has at a position is unique, so not if it had something else
-   * at or behind this one.
+   * Whether the last epoch may go on here: in Raft, what an epoch has at a position is unique, so not if it
+   * had something else at or behind this one.
    */
   get mayGoOn(): boolean {
     const from = this.units.length

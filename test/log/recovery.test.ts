@@ -1,4 +1,7 @@
-/** What a log is after damage: the longest sound prefix when the damage is past the barrier, refused when it is below. */
+/**
+ * What a log is after damage: the longest sound prefix when the damage is past the barrier, refused when it
+ * is below.
+ */
 import t from 'tap'
 import { Faulted } from '../../src/base/errors.ts'
 import { append, Bench, batchAt, flush, folder, readAll, segmentPath, startEpoch } from './fixture.ts'

@@ -1,4 +1,6 @@
-/** A log that is replaced by one that begins further on, and the power that goes at every operation meanwhile. */
+/**
+ * A log that is replaced by one that begins further on, and the power that goes at every operation meanwhile.
+ */
 import t from 'tap'
 import type { DiskOperation } from '../../src/embedded/sim-disk.ts'
 import type { Log, NewStart } from '../../src/log/log.ts'

@@ -1,4 +1,6 @@
-/** A crash may leave a segment in which not one batch is whole: its bytes go, and the operator hears of it. */
+/**
+ * A crash may leave a segment in which not one batch is whole: its bytes go, and the operator hears of it.
+ */
 import t from 'tap'
 import { append, Bench, flush, segmentPath, startEpoch } from './fixture.ts'
 
