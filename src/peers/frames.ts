@@ -1,0 +1,133 @@
+/** Frames between brokers, made and cut; drawn in protocol/peer/frame.ts. */
+import { Writer } from '../base/bytes.ts'
+import { crc32c } from '../base/crc32c.ts'
+import { Faulted } from '../base/errors.ts'
+import { prefixBytes } from '../protocol/peer/frame.ts'
+
+/** What leaves: the prefix and head in the first piece, the payload as it came. */
+export interface Frame {
+  readonly pieces: readonly Buffer[]
+  readonly bytes: number
+}
+
+/** What arrived. The head begins with its kind. */
+export interface CutFrame {
+  readonly head: Buffer
+  readonly payload: Buffer
+}
+
+/** The stream makes no sense from here on. */
+export class BadFrame extends Faulted {
+  override name = 'BadFrame'
+  constructor(sentence: string) {
+    super('bytes', sentence)
+  }
+}
+
+/** Of a frame with one large thing in it, for all that is around that. */
+export const headBytesMax = 65_536
+
+const nothing = Buffer.alloc(0)
+const prefix = Buffer.alloc(prefixBytes)
+/** Bytes of the prefix that its checksum covers. */
+const summedBytes = 12
+/** As in server/frame-cutter.ts: a slice of its chunk keeps all of the chunk in memory. */
+const keptMax = 8
+
+/** Begins a frame: its fields are written next, and nothing is spliced in. */
+export function beginFrame(kind: number): Writer {
+  const writer = new Writer()
+  writer.raw(prefix)
+  writer.int8(kind)
+  return writer
+}
+
+/** Whole batches follow the head. They must not change until they are sent. */
+export function endFrame(writer: Writer, payload: readonly Buffer[] = []): Frame {
+  const head = writer.toBuffer()
+  let size = head.length - prefixBytes
+  for (const piece of payload) size += piece.length
+  head.writeInt32BE(size, 0)
+  head.writeInt32BE(head.length - prefixBytes, 4)
+  head.writeUInt32BE(crc32c(head.subarray(prefixBytes)), 8)
+  head.writeUInt32BE(crc32c(head.subarray(0, summedBytes)), summedBytes)
+  return { pieces: [head, ...payload], bytes: prefixBytes + size }
+}
+
+/** A frame without fields. */
+export function emptyFrame(kind: number): Frame {
+  return endFrame(beginFrame(kind))
+}
+
+/** Cuts the stream of one connection into frames. */
+export class FrameCutter {
+  /** Rises when the other side has shown who it is: memory for a frame is taken when its prefix has come. */
+  frameBytesMax: number
+  /** Received and not looked at. */
+  #rest: Buffer = nothing
+  /** The frame that comes in pieces. */
+  #gathering: Buffer | null = null
+  #gathered = 0
+  #headBytes = 0
+  #headSum = 0
+
+  constructor(frameBytesMax: number) {
+    this.frameBytesMax = frameBytesMax
+  }
+
+  /** Takes the next bytes of the stream. They must not change afterwards: frames may be slices of them. */
+  push(chunk: Buffer): void {
+    // Bytes are left only from a prefix that came in two.
+    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+  }
+
+  /** The next frame; null until it is whole. @throws BadFrame */
+  next(): CutFrame | null {
+    if (this.#gathering !== null) return this.#gather(this.#gathering)
+    const rest = this.#rest
+    if (rest.length < prefixBytes) return null
+    const size = this.#readPrefix(rest)
+    const end = prefixBytes + size
+    if (end > rest.length) {
+      const into = Buffer.allocUnsafeSlow(size)
+      this.#rest = rest.subarray(prefixBytes)
+      this.#gathering = into
+      this.#gathered = 0
+      return this.#gather(into)
+    }
+    this.#rest = end === rest.length ? nothing : rest.subarray(end)
+    const frame = rest.subarray(prefixBytes, end)
+    return this.#cut(keptMax * size >= rest.buffer.byteLength ? frame : Buffer.from(frame))
+  }
+
+  #gather(into: Buffer): CutFrame | null {
+    const rest = this.#rest
+    const taken = Math.min(into.length - this.#gathered, rest.length)
+    rest.copy(into, this.#gathered, 0, taken)
+    this.#gathered += taken
+    this.#rest = taken === rest.length ? nothing : rest.subarray(taken)
+    if (this.#gathered < into.length) return null
+    this.#gathering = null
+    return this.#cut(into)
+  }
+
+  #readPrefix(rest: Buffer): number {
+    if (crc32c(rest.subarray(0, summedBytes)) !== rest.readUInt32BE(summedBytes)) {
+      throw new BadFrame('a damaged frame, or no frame of a broker at all')
+    }
+    const size = rest.readInt32BE(0)
+    this.#headBytes = rest.readInt32BE(4)
+    this.#headSum = rest.readUInt32BE(8)
+    if (this.#headBytes < 1 || this.#headBytes > size) throw new BadFrame('a frame without a head')
+    if (size > this.frameBytesMax) {
+      throw new BadFrame(`a frame of ${size} bytes, where at most ${this.frameBytesMax} are accepted`)
+    }
+    return size
+  }
+
+  #cut(frame: Buffer): CutFrame {
+    const head = frame.subarray(0, this.#headBytes)
+    if (crc32c(head) !== this.#headSum) throw new BadFrame('a damaged frame')
+    return { head, payload: frame.subarray(this.#headBytes) }
+  }
+}
