@@ -29,6 +29,17 @@ const mayImport: { readonly [folder: string]: readonly string[] } = {
     'src/log',
     'src/machines',
   ],
+  // What replicas say to each other, as bytes between brokers.
+  'src/peers': [
+    'src/base',
+    'src/io',
+    'src/config',
+    'src/protocol',
+    'src/records',
+    'src/raft',
+    'src/log',
+    'src/replica',
+  ],
   'src/broker': [
     'src/base',
     'src/io',
@@ -39,6 +50,7 @@ const mayImport: { readonly [folder: string]: readonly string[] } = {
     'src/log',
     'src/machines',
     'src/replica',
+    'src/peers',
   ],
   // Handlers speak the protocol and ask the broker; settings they only show and check.
   'src/handlers': ['src/base', 'src/config', 'src/protocol', 'src/records', 'src/machines', 'src/broker'],
@@ -57,6 +69,7 @@ const pure = ['src/base', 'src/config', 'src/protocol', 'src/records', 'src/raft
 /** Pure functions of bytes that Node or native code does better; loading code is all they touch. */
 const nativeAllowed: { readonly [file: string]: readonly string[] } = {
   'src/base/native.ts': ['node:module'],
+  'src/peers/proof.ts': ['node:crypto'],
   'src/records/gzip.ts': ['node:zlib'],
   'src/records/zstd.ts': ['node:zlib'],
   'src/records/zstd-wasm.ts': ['node:fs', 'node:module'],

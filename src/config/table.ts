@@ -259,6 +259,41 @@ export const table = {
   'lograft.tick.ms': int(50, 'The beat of elections, heartbeats and housekeeping, ms.', { min: 1 }),
   'lograft.heartbeat.ms': int(150, 'How often a leader shows that it lives, ms.', { min: 1 }),
   'lograft.election.timeout.ms': int(1500, 'Silence after which a leader is given up, ms.', { min: 10 }),
+  'lograft.peer.connect.timeout.ms': int(
+    3000,
+    'How long connecting to another broker may take, until both have shown who they are, ms.',
+    { min: 10 },
+  ),
+  'lograft.peer.idle.timeout.ms': int(
+    3000,
+    'Silence after which a connection between brokers is given up, ms; the same on all brokers.',
+    { min: 20 },
+  ),
+  'lograft.peer.backoff.ms': int(50, 'The first pause before connecting to a broker again, ms.', { min: 1 }),
+  'lograft.peer.backoff.max.ms': int(1000, 'The longest pause before connecting to a broker again, ms.', {
+    min: 1,
+  }),
+  'lograft.peer.frame.bytes.max': int(
+    134_217_728,
+    'The largest frame taken from another broker, bytes; well above the largest batch.',
+    { min: 1_048_576 },
+  ),
+  'lograft.peer.data.queue.bytes.max': int(
+    33_554_432,
+    'Bytes of appends that wait for one slow broker; beyond, they are dropped and sent again later.',
+    { min: 65_536 },
+  ),
+  'lograft.peer.control.queue.bytes.max': int(
+    4_194_304,
+    'Bytes of heartbeats, votes and answers that wait for one slow broker; beyond, they are dropped.',
+    { min: 65_536 },
+  ),
+  'lograft.peer.calls.max': int(1000, 'Unanswered requests to, and from, one other broker.', { min: 1 }),
+  'lograft.peer.connections.max': int(1000, 'Connections at once on the port for brokers.', { min: 2 }),
+  'lograft.peer.secret.file': string(
+    '',
+    'A file with the secret that the brokers of a cluster share; without one, any that knows the ids may join.',
+  ),
   'controlled.shutdown.timeout.ms': int(
     8000,
     'How long a stopping broker waits for requests under way, ms.',
