@@ -1,8 +1,5 @@
 /**
- * All that changes a log: appends, writes, truncations, rolling, raising the start, closing.
- *
- * In memory everything happens at once and in order. Two things make files wait:
- *
+ * All that changes a log. In memory everything happens at once and in order. Two things make files wait:
  * - A truncation of durable bytes touches no file before the barrier has been lowered, durably; else a loss of power in
  *   between would leave bytes that look like damage. Meanwhile nothing is written.
  * - A batch behind a mark that starts no epoch waits until that mark is durable (see Journal#isHolding).
@@ -74,7 +71,7 @@ export class LogWriter {
     for (const segment of recovered.touched) this.#durability.noteSegment(segment, segment !== this.#active)
   }
 
-  /** After a crash: what was found is in the page cache at least; makes it durable before anybody builds on it. */
+  /** After a crash what was found may be in the page cache only: makes it durable, others build on it. */
   async settle(leftovers: readonly number[]): Promise<void> {
     if (this.#isClean || this.#endPosition === 0) return
     this.#durability.noteFolder()
@@ -332,20 +329,20 @@ export class LogWriter {
     await this.#gate.inTurn(async () => {
       await this.#settleCuts()
       await this.#payOff()
-      await this.#gate.wait(async () => {
-        this.#becomeUnclean()
-        await resetFiles(this.#recovered, this.#durability, start, () => {
+      this.#gate.now(() => this.#becomeUnclean())
+      await this.#gate.wait(() =>
+        resetFiles(this.#recovered, this.#durability, start, () => {
           this.#cuts++
           this.#active = null
           this.#queue.target(null)
           this.#end = this.#writtenEnd = start.offset
           this.#endPosition = this.#writtenPosition = start.position
-        })
-      })
+        }),
+      )
     })
   }
 
-  /** What the segments that are to go say of producers must survive them: the active one may be among them. */
+  /** What the segments that are to go say of producers survives them. The active one may be among them. */
   async #keepProducers(offset: number): Promise<void> {
     const active = this.#active
     const next = this.#queue.first
@@ -353,8 +350,8 @@ export class LogWriter {
       this.#seal(active.endOffset, next?.newSegment?.producers ?? [...this.producers.entries()])
       if (next === undefined) this.#queue.target(null)
     }
-    if (this.#recovered.snapshots.isDirty)
-      await Promise.all([this.#recovered.snapshots.sync(), this.#durability.syncFolder()])
+    const { snapshots } = this.#recovered
+    if (snapshots.isDirty) await Promise.all([snapshots.sync(), this.#durability.syncFolder()])
   }
 
   #removeBelow(offset: number): void {
@@ -365,12 +362,10 @@ export class LogWriter {
     this.#recovered.snapshots.removeBelow(offset)
   }
 
-  /** Leaves files and a marker that make the next opening quick, if there is no fault; closes what is open in any case. */
+  /** Unless there is a fault, leaves what makes the next opening quick. Closes what is open in any case. */
   async close(): Promise<void> {
     try {
-      await this.#gate.inTurn(async () => {
-        if (this.fault === null) await this.#leaveClean()
-      })
+      await this.#gate.inTurn(() => this.#leaveClean())
     } finally {
       this.#journal.close()
       this.segments.close()
@@ -379,6 +374,7 @@ export class LogWriter {
   }
 
   async #leaveClean(): Promise<void> {
+    if (this.fault !== null) return
     this.#owes = true
     await this.#payOff()
     if (this.#isClean) return // nothing has happened since the last close

@@ -312,23 +312,15 @@ export class Executor<
   async #replay(): Promise<void> {
     try {
       while (this.#phase === 'loading' || this.#phase === 'following') {
-        if (this.#phase === 'loading') {
+        if (this.#phase === 'loading' || this.#state.isBehind) {
           this.#state.load()
           this.#replica.retainFrom(this.#state.applied)
           this.#phase = 'following'
         }
         const { highWatermark, log, isReady } = this.#replica
-        if (this.#state.applied < log.start) {
-          // The log was replaced: an image stands for what is gone.
-          this.#phase = 'loading'
-          continue
-        }
         if (this.#state.applied < highWatermark) {
-          const replayed = await this.#state.replay(highWatermark).catch((error: unknown) => {
-            if (this.#state.applied < log.start) return null
-            throw error
-          })
-          if (replayed !== null) this.#images.changed(replayed.changes, replayed.bytes)
+          const { changes, bytes } = await this.#state.replay(highWatermark)
+          this.#images.changed(changes, bytes)
         } else {
           if (isReady && this.#state.applied >= log.end) this.#serve()
           else this.#maybeTakeImage()

@@ -92,10 +92,6 @@ export class Loop {
     })
   }
 
-  get isInstalling(): boolean {
-    return this.#isInstalling
-  }
-
   /** As the settings have it. */
   get isWrittenDurable(): boolean {
     return this.#sync.isWrittenDurable
@@ -112,6 +108,12 @@ export class Loop {
     const position = this.#appendMark(mark, this.#raft.epoch)
     this.step({ type: 'proposed', units: 1 })
     return position
+  }
+
+  /** The log begins at this position now. */
+  trimmed(position: number): void {
+    // One that is being replaced is the core's business no more.
+    if (!this.#isInstalling) this.step({ type: 'trimmed', position })
   }
 
   configure(settings: ReplicaSettings): void {

@@ -3,7 +3,7 @@
  *
  *     image ... log: changes below `applied` are in the state; listeners have heard of those below `heard`
  */
-import { Faulted } from '../base/errors.ts'
+import { Faulted, Refused } from '../base/errors.ts'
 import type { Log } from '../log/log.ts'
 import type { Machine } from '../machines/machine.ts'
 import { readChanges } from './replay.ts'
@@ -30,6 +30,11 @@ export class MachineState<State, Change> {
   /** Everything committed below this offset is in the state. */
   get applied(): number {
     return this.#applied
+  }
+
+  /** The log was replaced: an image stands for what is gone, and has to be loaded. */
+  get isBehind(): boolean {
+    return this.#applied < this.#log.start
   }
 
   onApplied(listener: (change: Change, state: Readonly<State>) => void): () => void {
@@ -59,7 +64,11 @@ export class MachineState<State, Change> {
     const { changes } = this.#machine
     const read = await readChanges(this.#log, this.#applied, boundOffset, (key, value) =>
       changes.decode(key, value),
-    )
+    ).catch((error: unknown) => {
+      if (error instanceof Refused && this.isBehind) return null
+      throw error
+    })
+    if (read === null || this.isBehind) return { changes: 0, bytes: 0 }
     for (const { offset, change } of read.changes) {
       this.#machine.apply(this.value, change)
       this.#tell(offset, change)

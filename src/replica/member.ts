@@ -15,51 +15,14 @@ import type { Raft } from '../raft/raft.ts'
 import { batchSize, stamp } from '../records/batch.ts'
 import type { BallotFile } from './ballot-file.ts'
 import { areWhole, type Entries, startPosition } from './entries.ts'
-import type { Identities } from './identities.ts'
 import { Loop } from './loop.ts'
 import type { Proposed, Replica, ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
 import { StartMoves } from './start-moves.ts'
-import type { SyncQueue } from './sync-queue.ts'
+import type { MemberOptions, Surroundings, Told } from './surroundings.ts'
 import { Uncommitted } from './uncommitted.ts'
 import { VoterChanges } from './voter-changes.ts'
 import { type OnCommitted, Waiters } from './waiters.ts'
-
-/** What a member needs of its host. */
-export interface Surroundings {
-  readonly syncs: SyncQueue
-  nowMs(): number
-  /** Have `drain` called at the end of this turn. */
-  stir(member: Member): void
-  /** Have `flushDue` called in so many milliseconds, or somewhat later. */
-  flushIn(member: Member, delayMs: number): void
-  post(to: number, replica: string, message: Message<Entries>): void
-  forget(member: Member): void
-  /** Others receive its log, or none do any more. */
-  peersChanged(member: Member): void
-  onEvent(event: ReplicaEvent): void
-}
-
-export interface MemberOptions {
-  readonly name: string
-  readonly log: Log
-  readonly raft: Raft<Entries>
-  readonly ballotFile: BallotFile
-  readonly identities: Identities
-  readonly pieceBytes: number
-  readonly imageBytesMax: number
-  readonly settings: ReplicaSettings
-  readonly surroundings: Surroundings
-}
-
-/** What the listeners heard last. */
-interface Told {
-  readonly role: Replica['role'] | ''
-  readonly epoch: number
-  readonly isReady: boolean
-  readonly leaderId: number
-  readonly start: number
-}
 
 export class Member implements Replica {
   readonly name: string
@@ -72,7 +35,7 @@ export class Member implements Replica {
   readonly #ballotFile: BallotFile
   readonly #waiters = new Waiters()
   readonly #uncommitted = new Uncommitted()
-  readonly #starts = new StartMoves()
+  readonly #starts: StartMoves
   readonly #voters: VoterChanges
   readonly #listeners = new Set<(replica: Replica) => void>()
   #uncommittedBytesMax: number
@@ -81,7 +44,6 @@ export class Member implements Replica {
   #fault: Faulted | null = null
   #closing: Promise<void> | null = null
   #isClosed = false
-  #isRaising = false
   #whenReady: { resolve: () => void; reject: (refused: Refused) => void }[] = []
   #told: Told
 
@@ -96,6 +58,12 @@ export class Member implements Replica {
     this.#uncommittedBytesMax = settings.uncommittedBytesMax
     this.#highWatermark = log.offsetAt(raft.highWatermark)
     this.#told = { role: '', epoch: -1, isReady: false, leaderId: -1, start: log.start }
+    this.#starts = new StartMoves({
+      log,
+      run: (work) => this.#loop.inFlight.run(work),
+      onRaised: (position) => this.#loop.trimmed(position),
+      onFault: (error) => this.#fail(error),
+    })
     this.#voters = new VoterChanges({
       name,
       log,
@@ -117,7 +85,10 @@ export class Member implements Replica {
       post: ({ to, message }) => surroundings.post(to, name, message),
       onStartMark: (offset, position) => this.#starts.add({ position, offset, settled: null }),
       onTruncated: (position) => this.#starts.truncate(position, leadershipLost()),
-      onReset: () => this.#reset(),
+      onReset: () => {
+        this.#starts.reset()
+        this.#tell('info', 'replica.installed', `the log begins anew at ${log.start}`)
+      },
       onDamagedImage: (why) => this.#tell('warn', 'replica.install.failed', why),
       pieceBytes: options.pieceBytes,
       imageBytesMax: options.imageBytesMax,
@@ -237,17 +208,13 @@ export class Member implements Replica {
     if (offset > this.#starts.retainedFrom) {
       throw new Refused('POLICY_VIOLATION', `'${this.name}' is needed from ${this.#starts.retainedFrom} on`)
     }
-    let position: number
-    try {
-      position = this.#loop.propose({ kind: 'logStart', offset })
-    } catch (error) {
-      this.#fail(error)
-      throw this.#storageError()
-    }
-    return await new Promise((resolve, reject) => {
-      const settled = (start: number | Refused): void =>
-        start instanceof Refused ? reject(start) : resolve(start)
-      this.#starts.add({ position, offset, settled })
+    return await this.#starts.propose(offset, () => {
+      try {
+        return this.#loop.propose({ kind: 'logStart', offset })
+      } catch (error) {
+        this.#fail(error)
+        throw this.#storageError()
+      }
     })
   }
 
@@ -363,7 +330,7 @@ export class Member implements Replica {
     }
     this.#uncommitted.commit(highWatermark)
     this.#waiters.release(this.#acknowledged)
-    this.#maybeRaise()
+    this.#starts.maybeRaise(Math.min(this.#raft.highWatermark, log.durablePosition))
     if (isReady) for (const { resolve } of this.#whenReady.splice(0)) resolve()
     if (hasMoved) this.#notify()
   }
@@ -375,34 +342,8 @@ export class Member implements Replica {
     return Math.min(this.#highWatermark, this.log.offsetAt(this.#raft.heldBy(this.#floor)))
   }
 
-  #reset(): void {
-    this.#starts.reset()
-    this.#tell('info', 'replica.installed', `the log begins anew at ${this.log.start}`)
-  }
-
   #notify(): void {
     for (const listener of this.#listeners) listener(this)
-  }
-
-  #maybeRaise(): void {
-    if (!this.#starts.isPending || this.#isRaising) return
-    const target = this.#starts.target(Math.min(this.#raft.highWatermark, this.log.durablePosition))
-    if (target <= this.log.start) return
-    this.#isRaising = true
-    this.#loop.inFlight.run(this.#raise(target))
-  }
-
-  async #raise(offset: number): Promise<void> {
-    try {
-      await this.log.raiseStart(offset)
-    } catch (error) {
-      this.#fail(error)
-      return
-    }
-    this.#isRaising = false
-    if (this.#loop.isInstalling) return
-    this.#loop.step({ type: 'trimmed', position: startPosition(this.log) })
-    this.#starts.reached(this.log.start)
   }
 
   /** The disk has failed this partition. @throws `error` when it is none of the disk's */

@@ -18,10 +18,11 @@ import { membershipsIn, membershipsOf } from './configurations.ts'
 import { Deadlines } from './deadlines.ts'
 import { type Entries, startPosition } from './entries.ts'
 import { Identities } from './identities.ts'
-import { Member, type Surroundings } from './member.ts'
+import { Member } from './member.ts'
 import type { Outbox, PeerMessage } from './outbox.ts'
 import type { ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
+import type { Surroundings } from './surroundings.ts'
 import { SyncQueue } from './sync-queue.ts'
 
 export interface HostSettings {

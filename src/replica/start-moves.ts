@@ -2,8 +2,9 @@
  * Moves of the log start: decided by a mark, carried out when the mark is committed and durable here. They survive a restart in
  * the journal, and are carried out again then.
  */
-import type { Refused } from '../base/errors.ts'
+import { Refused } from '../base/errors.ts'
 import type { Log } from '../log/log.ts'
+import { startPosition } from './entries.ts'
 
 interface Move {
   /** Of the mark. */
@@ -12,10 +13,24 @@ interface Move {
   readonly settled: ((start: number | Refused) => void) | null
 }
 
+export interface StartMovesOptions {
+  readonly log: Log
+  readonly run: (work: Promise<void>) => void
+  /** The log begins at this position now. */
+  readonly onRaised: (position: number) => void
+  readonly onFault: (error: unknown) => void
+}
+
 export class StartMoves {
+  readonly #options: StartMovesOptions
   #moves: Move[] = []
+  #isRaising = false
   /** The first offset that must stay; see Replica.retainFrom. */
   retainedFrom = Infinity
+
+  constructor(options: StartMovesOptions) {
+    this.#options = options
+  }
 
   /** What the journal holds and was not carried out before the last stop. */
   recover(log: Log, fromPosition: number): void {
@@ -24,8 +39,13 @@ export class StartMoves {
     }
   }
 
-  get isPending(): boolean {
-    return this.#moves.length > 0
+  /** `append` puts the mark into the log and returns its position. Resolves with the start when it is reached. */
+  propose(offset: number, append: () => number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const settled = (start: number | Refused): void =>
+        start instanceof Refused ? reject(start) : resolve(start)
+      this.add({ position: append(), offset, settled })
+    })
   }
 
   add(move: Move): void {
@@ -36,6 +56,28 @@ export class StartMoves {
   truncate(position: number, refused: Refused): void {
     for (const move of this.#moves) if (move.position >= position) move.settled?.(refused)
     this.#moves = this.#moves.filter((move) => move.position < position)
+  }
+
+  /** Carries out what is committed and durable, in the background: what lies below `boundPosition`. */
+  maybeRaise(boundPosition: number): void {
+    if (this.#moves.length === 0 || this.#isRaising) return
+    const target = this.target(boundPosition)
+    if (target <= this.#options.log.start) return
+    this.#isRaising = true
+    this.#options.run(this.#raise(target))
+  }
+
+  async #raise(offset: number): Promise<void> {
+    const { log, onRaised, onFault } = this.#options
+    try {
+      await log.raiseStart(offset)
+    } catch (error) {
+      onFault(error)
+      return
+    }
+    this.#isRaising = false
+    onRaised(startPosition(log))
+    this.#reached(log.start)
   }
 
   /** Where the start should be, given what is committed and durable. At most `retainedFrom`. */
@@ -54,7 +96,7 @@ export class StartMoves {
   }
 
   /** The log starts there now. */
-  reached(start: number): void {
+  #reached(start: number): void {
     if (this.#moves.length === 0) return
     for (const { offset, settled } of this.#moves) if (offset <= start) settled?.(start)
     this.#moves = this.#moves.filter(({ offset }) => offset > start)

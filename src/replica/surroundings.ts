@@ -1,0 +1,46 @@
+import type { Log } from '../log/log.ts'
+import type { Message } from '../raft/message.ts'
+import type { Raft } from '../raft/raft.ts'
+import type { BallotFile } from './ballot-file.ts'
+import type { Entries } from './entries.ts'
+import type { Identities } from './identities.ts'
+import type { Member } from './member.ts'
+import type { Replica, ReplicaSettings } from './replica.ts'
+import type { ReplicaEvent } from './replica-event.ts'
+import type { SyncQueue } from './sync-queue.ts'
+
+/** What a member needs of its host. */
+export interface Surroundings {
+  readonly syncs: SyncQueue
+  nowMs(): number
+  /** Have `drain` called at the end of this turn. */
+  stir(member: Member): void
+  /** Have `flushDue` called in so many milliseconds, or somewhat later. */
+  flushIn(member: Member, delayMs: number): void
+  post(to: number, replica: string, message: Message<Entries>): void
+  forget(member: Member): void
+  /** Others receive its log, or none do any more. */
+  peersChanged(member: Member): void
+  onEvent(event: ReplicaEvent): void
+}
+
+export interface MemberOptions {
+  readonly name: string
+  readonly log: Log
+  readonly raft: Raft<Entries>
+  readonly ballotFile: BallotFile
+  readonly identities: Identities
+  readonly pieceBytes: number
+  readonly imageBytesMax: number
+  readonly settings: ReplicaSettings
+  readonly surroundings: Surroundings
+}
+
+/** What the listeners heard last. */
+export interface Told {
+  readonly role: Replica['role'] | ''
+  readonly epoch: number
+  readonly isReady: boolean
+  readonly leaderId: number
+  readonly start: number
+}
