@@ -72,12 +72,18 @@ export class LogReader {
     let bytes = 0
     for (let i = Math.max(0, segments.indexOf(offset)); i < segments.list.length; i++) {
       const segment = segments.list[i] as Segment
-      if (segment.baseOffset >= to) break
-      const end = to >= segment.endOffset ? segment.bytes : segment.floorOfOffset(to).position
-      const start = offset <= segment.baseOffset ? 0 : segment.floorOfOffset(offset).position
-      bytes += Math.max(0, end - start)
+      if (segment.baseOffset >= to || offset >= to) break
+      bytes += Math.max(0, this.#positionIn(segment, to) - this.#positionIn(segment, offset))
     }
     return bytes
+  }
+
+  /** Where the batch that holds `offset` begins: exactly where that takes microseconds, else by the index. */
+  #positionIn(segment: Segment, offset: number): number {
+    if (offset <= segment.baseOffset) return 0
+    if (offset >= segment.endOffset) return segment.bytes
+    const { position } = segment.floorOfOffset(offset)
+    return this.#isWarm(segment, position) ? segment.locate(offset).position : position
   }
 
   offsetForTime(timestamp: number, boundOffset: number): Promise<RecordPlace | null> {

@@ -106,8 +106,8 @@ export interface Log {
     limits: { boundOffset: number; maxBytes: number; minOne: boolean },
   ): Promise<ReadBatches>
   /**
-   * Bytes of batches between two offsets, from the indexes: exact at batch bounds, else rounded to one index
-   * interval.
+   * Bytes of the batches between two offsets that lie on batch bounds: exact where it was written lately, further
+   * back rounded by the index; 0 only when there is nothing.
    */
   bytesBetween(offset: number, boundOffset: number): number
 

@@ -156,10 +156,7 @@ class FolderCheck {
     this.#end = end
     const problem = next.value
     if (problem === null) return
-    // What lies past the barrier was never acknowledged as durable.
-    const { durable } = this.#context
-    const isTorn = durable !== null && end >= durable.offset
-    this.#find(isTorn ? 'torn' : 'damage', segment.path, problem.position, problem.detail)
+    this.#find(this.#isPast(end) ? 'torn' : 'damage', segment.path, problem.position, problem.detail)
   }
 
   #checkEpoch({ path }: SegmentFile, { baseOffset, leaderEpoch, position }: BatchSummary): void {
@@ -167,8 +164,19 @@ class FolderCheck {
     if (marks === null || baseOffset < marks.base.offset) return
     const expected = marks.epochAt(baseOffset)
     if (leaderEpoch !== expected) {
-      this.#find('damage', path, position, `epoch ${leaderEpoch} where the journal has ${expected}`)
+      this.#find(
+        this.#isPast(baseOffset) ? 'torn' : 'damage',
+        path,
+        position,
+        `epoch ${leaderEpoch} where the journal has ${expected}`,
+      )
     }
+  }
+
+  /** What lies past the barrier was never acknowledged as durable. */
+  #isPast(offset: number): boolean {
+    const { durable } = this.#context
+    return durable !== null && offset >= durable.offset
   }
 
   #checkRecords({ path }: SegmentFile, { position, count }: BatchSummary, buffer: Buffer, at: number): void {

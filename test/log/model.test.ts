@@ -172,6 +172,11 @@ class Run {
     const first = records[0]?.offset ?? offset
     check('read', records, model.records(first, read.nextOffset))
     check('next offset', read.nextOffset, (records.at(-1)?.offset ?? offset - 1) + 1)
+    check('no bytes', log.bytesBetween(boundOffset, boundOffset), 0)
+    const bytes = log.bytesBetween(offset, boundOffset)
+    const wanted = model.bytesBetween(offset, boundOffset)
+    const slack = this.bench.settings.indexIntervalBytes + 600 // an index entry may lie one batch further back
+    if (Math.abs(bytes - wanted) > slack) throw new Error(`${bytes} bytes between, not ${wanted}`)
     if (offset < boundOffset && records.length === 0) throw new Error('at least one batch')
     if (read.nextOffset > boundOffset && records.length > 0) throw new Error('nothing above the bound')
     if (

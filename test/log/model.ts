@@ -203,6 +203,16 @@ export class LogModel {
     return null
   }
 
+  /** Bytes of the batches that hold these offsets. */
+  bytesBetween(offset: number, bound: number): number {
+    const batches = new Set<Buffer>()
+    for (const unit of this.units) {
+      if (unit.kind === 'record' && unit.record.offset >= offset && unit.record.offset < bound)
+        batches.add(unit.batch)
+    }
+    return [...batches].reduce((bytes, one) => bytes + one.length, 0)
+  }
+
   /** By brute force: the first record at or after `timestamp` below the bound. */
   forTime(timestamp: number, bound: number): ReadBack | undefined {
     return this.records(this.startAsked, bound).find((record) => record.timestamp >= timestamp)

@@ -9,7 +9,7 @@ import type { SegmentSummary } from '../../src/log/log.ts'
 import { retentionStart } from '../../src/log/retention.ts'
 import { SegmentIndex } from '../../src/log/segment-index.ts'
 import { Slots } from '../../src/log/slots.ts'
-import { Bench, folder } from './fixture.ts'
+import { append, Bench, flush, folder, startEpoch } from './fixture.ts'
 
 t.test('slots', async (t) => {
   const make = () => {
@@ -227,4 +227,25 @@ t.test('the index: blocks, searches, truncation, damage', async (t) => {
   )
   disk.damage(path, (bytes) => bytes.subarray(0, 8200))
   t.throws(() => new Entries(files.open(path, 'write'), 16, 77, false).count, IndexDamaged, 'cut')
+})
+
+t.test('bytes between two offsets: exact near the end, where a consumer waits for more', async (t) => {
+  const bench = new Bench({
+    settings: { segmentBytesMax: 3000, indexIntervalBytes: 500 },
+    warmBytes: 1 << 20,
+  })
+  const log = await bench.open()
+  startEpoch(log)
+  const sizes: number[] = []
+  for (let i = 0; i < 100; i++) sizes.push(append(log, { size: 10 + (i % 7) * 13 }).length)
+  await flush(log)
+  const sum = (from: number, to: number): number => sizes.slice(from, to).reduce((all, size) => all + size, 0)
+  for (let from = 0; from <= 100; from += 3) {
+    for (let to = from; to <= 100; to += 7) {
+      if (log.bytesBetween(from, to) !== sum(from, to)) t.fail(`${from} to ${to}`)
+    }
+    t.equal(log.bytesBetween(from, 1000), sum(from, 100), 'up to what is written')
+  }
+  t.equal(log.bytesBetween(100, 100), 0)
+  t.equal(log.bytesBetween(60, 20), 0)
 })
