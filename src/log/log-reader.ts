@@ -73,7 +73,7 @@ export class LogReader {
     for (let i = Math.max(0, segments.indexOf(offset)); i < segments.list.length; i++) {
       const segment = segments.list[i] as Segment
       if (segment.baseOffset >= to || offset >= to) break
-      bytes += Math.max(0, this.#positionIn(segment, to) - this.#positionIn(segment, offset))
+      bytes += Math.max(1, this.#positionIn(segment, to) - this.#positionIn(segment, offset))
     }
     return bytes
   }
