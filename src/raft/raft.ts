@@ -47,6 +47,8 @@ export interface RaftOptions<Entries> {
   /** { epoch: 0, votedFor: -1 } when there never was one. */
   readonly ballot: Ballot
   readonly extents: ExtentsAtOpen
+  /** What is known to be committed; what of it the log still holds is. Absent: what lies below the log's start. */
+  readonly highWatermark?: number
   readonly settings: RaftSettings
   /** Uniform in [0, 1). */
   readonly random: () => number

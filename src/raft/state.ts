@@ -27,6 +27,7 @@ export interface StateOptions<Entries> {
   /** Finds the configurations in units that are appended; the core itself never looks at them. */
   readonly membershipsIn: (entries: Entries) => readonly PlacedMembership[]
   readonly ballot: Ballot
+  readonly highWatermark?: number
   readonly extents: Extents
   readonly settings: RaftSettings
   /** Uniform in [0, 1). */
@@ -78,7 +79,7 @@ export class State<Entries> {
     const isSpent = extents.lastEpoch > ballot.epoch
     this.#epoch = isSpent ? extents.lastEpoch : ballot.epoch
     this.#votedFor = isSpent ? this.id : ballot.votedFor
-    this.#highWatermark = extents.start
+    this.#highWatermark = Math.max(extents.start, Math.min(options.highWatermark ?? 0, extents.durable))
   }
 
   get epoch(): number {

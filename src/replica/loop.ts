@@ -20,6 +20,7 @@ import { Reassembly, Source } from './installs.ts'
 import { LogSync } from './log-sync.ts'
 import type { ReplicaSettings } from './replica.ts'
 import type { SyncQueue } from './sync-queue.ts'
+import type { WatermarkFile } from './watermark-file.ts'
 
 export interface LoopOptions {
   readonly log: Log
@@ -27,9 +28,8 @@ export interface LoopOptions {
   readonly ballotFile: BallotFile
   readonly settings: ReplicaSettings
   readonly syncs: SyncQueue
-  /** One piece of an image; the largest image. */
-  readonly pieceBytes: number
-  readonly imageBytesMax: number
+  readonly images: { readonly pieceBytes: number; readonly bytesMax: number }
+  readonly watermarkFile: WatermarkFile
   /** The log is of no use without an image. */
   readonly hasMachine: () => boolean
   readonly disksOf: (of: { voters: readonly number[]; outgoing: readonly number[] }) => readonly string[]
@@ -68,7 +68,7 @@ export class Loop {
     this.#log = log
     this.#raft = raft
     this.#source = new Source(log, raft.membershipAt(0))
-    this.#reassembly = new Reassembly(options.imageBytesMax)
+    this.#reassembly = new Reassembly(options.images.bytesMax)
     this.#sync = new LogSync({
       log,
       settings: options.settings,
@@ -130,18 +130,29 @@ export class Loop {
     if (this.#isOff) return
     do this.#apply(this.#raft.ready())
     while (this.#maybeCountWritten())
+    if (this.#isWatermarkKept) {
+      const { watermarkFile, nowMs } = this.#options
+      watermarkFile.maybeStore(this.#raft.highWatermark, nowMs())
+    }
   }
 
   /** Writes and syncs what is left. */
   async flush(): Promise<void> {
     await this.inFlight.idle()
-    if (!this.#isOff) await this.#sync.close()
+    if (this.#isOff) return
+    await this.#sync.close()
+    if (this.#isWatermarkKept) this.#options.watermarkFile.store(this.#raft.highWatermark)
   }
 
   /** Nothing is written or sent any more. */
   stop(): void {
     this.#isOff = true
     this.#ballots.stop()
+  }
+
+  /** A sole voter knows it as soon as it leads. */
+  get #isWatermarkKept(): boolean {
+    return this.#raft.membership.voters.length > 1 && !this.isWrittenDurable
   }
 
   #apply(ready: Ready<Entries>): void {
@@ -212,8 +223,8 @@ export class Loop {
   }
 
   #sendPiece(request: InstallRequest): void {
-    const { pieceBytes, hasMachine, onDamagedImage } = this.#options
-    const message = this.#source.piece(request, pieceBytes, hasMachine())
+    const { images, hasMachine, onDamagedImage } = this.#options
+    const message = this.#source.piece(request, images.pieceBytes, hasMachine())
     if (message !== null) this.#post([{ to: request.to, message }])
     else onDamagedImage(`there is no image here that replica ${request.to} could begin with`)
   }

@@ -90,8 +90,8 @@ export class Member implements Replica {
         this.#tell('info', 'replica.installed', `the log begins anew at ${log.start}`)
       },
       onDamagedImage: (why) => this.#tell('warn', 'replica.install.failed', why),
-      pieceBytes: options.pieceBytes,
-      imageBytesMax: options.imageBytesMax,
+      images: options.images,
+      watermarkFile: options.watermarkFile,
       hasMachine: () => this.#starts.retainedFrom < Infinity,
       disksOf: (of) => identities.disksOf(of),
       onFault: (error) => this.#fail(error),

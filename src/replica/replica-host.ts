@@ -24,6 +24,7 @@ import type { ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
 import type { Surroundings } from './surroundings.ts'
 import { SyncQueue } from './sync-queue.ts'
+import { WatermarkFile } from './watermark-file.ts'
 
 export interface HostSettings {
   /** How often time is looked at. A fraction of `heartbeatMs`. */
@@ -133,12 +134,15 @@ export class ReplicaHost {
     assert(!this.#members.has(name), `'${name}' is opened once`)
     const { world, nodeId } = this.#options
     const ballotFile = new BallotFile({ disk: world.disk, files: this.#files, folder })
+    const watermarkFile = new WatermarkFile({ disk: world.disk, files: this.#files, folder })
     const raft = new Raft<Entries>({
       id: nodeId,
       memberships: membershipsOf(log, { voters, outgoing: [], disks: [] }),
       membershipsIn: ({ marks }) => membershipsIn(marks),
       ballot: ballotFile.read(),
       extents: extentsOf(log),
+      // Where written counts as durable, what was committed may be gone.
+      highWatermark: settings.flushMessages > 1 ? 0 : watermarkFile.read(),
       settings: this.#raftSettings,
       random: () => world.random.float(),
       nowMs: world.clock.monotonic(),
@@ -148,9 +152,12 @@ export class ReplicaHost {
       log,
       raft,
       ballotFile,
+      watermarkFile,
       identities: new Identities(disks ?? new Map(), this.#disks),
-      pieceBytes: this.#raftSettings.appendBytesMax,
-      imageBytesMax: this.#options.settings.imageBytesMax ?? 1_073_741_824,
+      images: {
+        pieceBytes: this.#raftSettings.appendBytesMax,
+        bytesMax: this.#options.settings.imageBytesMax ?? 1_073_741_824,
+      },
       settings,
       surroundings: this.#surroundings,
     })

@@ -8,6 +8,7 @@ import type { Member } from './member.ts'
 import type { Replica, ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
 import type { SyncQueue } from './sync-queue.ts'
+import type { WatermarkFile } from './watermark-file.ts'
 
 /** What a member needs of its host. */
 export interface Surroundings {
@@ -29,9 +30,10 @@ export interface MemberOptions {
   readonly log: Log
   readonly raft: Raft<Entries>
   readonly ballotFile: BallotFile
+  readonly watermarkFile: WatermarkFile
   readonly identities: Identities
-  readonly pieceBytes: number
-  readonly imageBytesMax: number
+  /** One piece of an image, and the largest image. */
+  readonly images: { readonly pieceBytes: number; readonly bytesMax: number }
   readonly settings: ReplicaSettings
   readonly surroundings: Surroundings
 }

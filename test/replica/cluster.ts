@@ -3,6 +3,7 @@ import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
 import type { Member } from '../../src/replica/member.ts'
 import type { PeerMessage } from '../../src/replica/outbox.ts'
 import type { ReplicaSettings } from '../../src/replica/replica.ts'
+import type { HostSettings } from '../../src/replica/replica-host.ts'
 import { Broker } from './fixture.ts'
 
 export class Cluster {
@@ -19,7 +20,7 @@ export class Cluster {
   disks: ReadonlyMap<number, string> = new Map()
   readonly #held: (() => void)[] = []
 
-  constructor(size = 3) {
+  constructor(size = 3, settings: Partial<HostSettings> = {}) {
     const send = (from: number, to: number, messages: readonly PeerMessage[]): void => {
       this.frames++
       for (const { message } of messages) {
@@ -32,7 +33,7 @@ export class Cluster {
     }
     const ids = Array.from({ length: size }, (_, index) => index + 1)
     this.voters = ids
-    this.brokers = ids.map((id) => new Broker({ id, clock: this.clock, send }))
+    this.brokers = ids.map((id) => new Broker({ id, clock: this.clock, send, settings }))
   }
 
   get ids(): number[] {

@@ -150,7 +150,7 @@ t.test('a follower behind the start of a log begins anew there (R-22, R-27)', as
 })
 
 t.test('a machine is installed: its image, piece by piece, and the log from there on (R-27)', async (t) => {
-  const cluster = new Cluster()
+  const cluster = new Cluster(3, { appendBytesMax: 16 })
   await cluster.open()
   const openExecutor = (id: number) =>
     Executor.open({
@@ -176,6 +176,7 @@ t.test('a machine is installed: its image, piece by piece, and the log from ther
   await cluster.clock.advance(500)
   t.equal(back.highWatermark, 35)
   t.ok((back.log.images.newest()?.offset ?? 0) >= leader.log.start)
+  t.ok((cluster.sent.get('install') ?? 0) > 1, `${cluster.sent.get('install')} pieces`)
 
   // What it has grown into is the same state: it serves when it leads.
   leader.transferLeadership(3)
@@ -228,6 +229,35 @@ t.test('a wiped disk under an old id is not counted, until it has left and come 
   await cluster.clock.advance(100)
   t.equal(fates.at(-1), 'c committed', 'with its new disk it counts')
 })
+
+t.test(
+  'a member that starts again knows what was committed, before it hears from anybody (R-36)',
+  async (t) => {
+    const cluster = new Cluster()
+    await cluster.open()
+    const leader = await cluster.leader()
+    for (let round = 0; round < 5; round++) propose(leader, [], `v${round}`)
+    await cluster.clock.advance(6000)
+    propose(leader, [], 'late')
+    await cluster.clock.advance(100)
+    for (const id of cluster.ids) cluster.isolate(id)
+    for (const broker of cluster.brokers) broker.kill()
+    await cluster.open()
+    // Written at most every five seconds: the last one came after that.
+  for (const member of cluster.members) t.equal(member.highWatermark, 5)
+    for (const member of cluster.members) t.equal(member.role, 'follower')
+
+    // Damaged or gone: it is heard again.
+    const broker = cluster.brokers[2] as Broker
+    broker.kill()
+    broker.disk.mount().remove('/data/t-0/watermark')
+    t.equal((await cluster.start(3)).highWatermark, 0)
+    cluster.heal()
+    await cluster.leader()
+    await cluster.clock.advance(100)
+    t.equal(cluster.member(3).highWatermark, 6)
+  },
+)
 
 t.test('min.insync.replicas is a floor above the majority', async (t) => {
   const cluster = new Cluster()
