@@ -1,11 +1,10 @@
 /**
  * `npm run sim -- --seed N` runs one seed, `--seeds COUNT --from N` many; `--trace` prints all that happened, `--plan` what the
- * seed stands for. The last line is the verdict: with the hash of the trace of a single seed, with the count of many.
+ * seed stands for. `--bugs` plants one bug after the other and says in how many seeds each is caught. The last line is the verdict: with the hash of the trace of a single seed, with the count of many.
  */
 import { parseArgs } from 'node:util'
-import { SeededRandom } from '../../src/embedded/seeded-random.ts'
-import { planOf } from './plan.ts'
-import { simulate, type Verdict } from './simulation.ts'
+import { aimed, bugs, plant } from './bugs.ts'
+import { planFor, simulate, type Verdict } from './simulation.ts'
 
 const { values } = parseArgs({
   options: {
@@ -15,6 +14,7 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     plan: { type: 'boolean', default: false },
     marks: { type: 'boolean', default: false },
+    bugs: { type: 'boolean', default: false },
   },
 })
 
@@ -30,7 +30,7 @@ function describe({ seed, violations, anomalies }: Verdict): string[] {
 const isSound = ({ violations, anomalies }: Verdict): boolean => violations.length + anomalies.length === 0
 
 async function one(seed: number): Promise<boolean> {
-  if (values.plan) print(JSON.stringify(planOf(seed, new SeededRandom(seed).fork('plan')), null, 2))
+  if (values.plan) print(JSON.stringify(planFor(seed), null, 2))
   const verdict = await simulate(seed, { keepsLines: values.trace })
   for (const line of [...verdict.lines, ...describe(verdict)]) print(line)
   if (values.marks) for (const [name, count] of verdict.marks) print(`${count} ${name}`)
@@ -62,8 +62,30 @@ async function many(from: number, count: number): Promise<boolean> {
   return faulty.length === 0
 }
 
-const sound =
-  values.seed === undefined
-    ? await many(Number(values.from), Number(values.seeds))
+/** Whether each planted bug is caught, and in how many of the seeds. */
+async function hunt(from: number, count: number): Promise<boolean> {
+  let missed = 0
+  for (const bug of bugs) {
+    const caught: number[] = []
+    const unplant = plant(bug)
+    for (let seed = from; seed < from + count; seed++) {
+      const plan = aimed(bug, planFor(seed))
+      if (!isSound(await simulate(seed, { plan }))) caught.push(seed)
+    }
+    unplant()
+    if (caught.length === 0) missed++
+    print(`${caught.length} of ${count}: ${bug.name} (${caught.slice(0, 8).join(' ')})`)
+  }
+  print(
+    `${missed === 0 ? 'sound' : 'FAULTY'} ${bugs.length} planted bugs, ${missed} not caught in ${count} seeds`,
+  )
+  return missed === 0
+}
+
+const [from, count] = [Number(values.from), Number(values.seeds)]
+const sound = values.bugs
+  ? await hunt(from, count)
+  : values.seed === undefined
+    ? await many(from, count)
     : await one(Number(values.seed))
 process.exitCode = sound ? 0 : 1

@@ -44,11 +44,15 @@ export interface Verdict {
 const simulatedMsMax = 240_000
 const recoveryMsMax = 30_000
 
+export function planFor(seed: number): Plan {
+  return planOf(seed, new SeededRandom(seed).fork('plan'))
+}
+
 export async function simulate(
   seed: number,
   options: { plan?: Plan; keepsLines?: boolean } = {},
 ): Promise<Verdict> {
-  const plan = options.plan ?? planOf(seed, new SeededRandom(seed).fork('plan'))
+  const plan = options.plan ?? planFor(seed)
   const clock = new VirtualClock()
   const recorder = new Recorder(clock, options.keepsLines === true)
   const simulation = new Simulation(plan, clock, recorder)
