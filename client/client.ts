@@ -8,6 +8,9 @@
  *   client.ts    this face                       producer.ts  gathers and sends
  *   cluster.ts   who is where, retries           consumer.ts  reads, alone or as a member of a group
  *   connection.ts one socket                     admin.ts     topics, settings, groups, offsets
+ *   typed.ts     topics with declared types      avro.ts      of Avro, by a registry: an entry of its own
+ *
+ * docs/client.md shows it at work; diagnostics.ts lists what it tells of itself.
  *
  * It imports only src/{base,protocol,records} of the broker: one notation drives both ends of the wire.
  */
