@@ -87,6 +87,34 @@ t.test('a change that cannot go on is given up; one whose leader goes is refused
   await cut
 })
 
+t.test('a sole voter becomes one of three, and one of three the sole one', async (t) => {
+  const cluster = new Cluster()
+  cluster.voters = [1]
+  await cluster.open()
+  const first = await cluster.leader()
+  const fates: string[] = []
+  propose(first, fates, 'alone')
+  await cluster.clock.advance(10)
+  const grown = first.changeVoters([1, 2, 3])
+  await cluster.clock.advance(200)
+  await grown
+  propose(first, fates, 'together')
+  await cluster.clock.advance(50)
+  cluster.brokers[0]?.losePower(1)
+  const second = await cluster.leader([1])
+  t.same(await valuesOf(second), ['alone', 'together'])
+  t.ok(second.epoch > first.epoch, 'although it never wrote a ballot as long as it was alone')
+  await cluster.start(1)
+  await cluster.clock.advance(300)
+  const shrunk = second.changeVoters([cluster.idOf(second)])
+  await cluster.clock.advance(200)
+  await shrunk
+  for (const id of cluster.ids) cluster.isolate(id)
+  propose(second, fates, 'alone again')
+  await cluster.clock.advance(1000)
+  t.same(fates, ['alone committed', 'together committed', 'alone again committed'])
+})
+
 t.test('an observer has it all and counts for nothing', async (t) => {
   const cluster = await fourBrokers()
   const leader = await cluster.leader()
@@ -244,7 +272,7 @@ t.test(
     for (const broker of cluster.brokers) broker.kill()
     await cluster.open()
     // Written at most every five seconds: the last one came after that.
-  for (const member of cluster.members) t.equal(member.highWatermark, 5)
+    for (const member of cluster.members) t.equal(member.highWatermark, 5)
     for (const member of cluster.members) t.equal(member.role, 'follower')
 
     // Damaged or gone: it is heard again.
