@@ -283,3 +283,46 @@ t.test('a read for a follower that comes back after the log was trimmed is of no
   raft.step({ type: 'read', to: 2, from: 5, until: 10, bytes: 100, entries: 'units', epoch: 2 })
   t.notOk(raft.ready().messages.some(({ message }) => message.type === 'append' && message.from === 5))
 })
+
+t.test(
+  'R-27: nothing touches a log that is being replaced; then it goes on from the new start',
+  async (t) => {
+    const raft = member({ voters: [1, 2], epochs: [{ epoch: 1, from: 0 }], end: 3, epoch: 1 })
+    const from = { type: 'receive', from: 2, nowMs: 0 } as const
+    const membership = { ...simple([1, 2]), position: -1 }
+    const place = { epoch: 2, position: 10, positionEpoch: 2, offset: 8, membership }
+    const install = { type: 'install', ...place, size: 0, crc: 0, at: 0, piece: Buffer.alloc(0) } as const
+    raft.step({ ...from, message: install })
+    t.equal(raft.ready().pieces.length, 1)
+    raft.step({ type: 'installing', nowMs: 0 })
+    const runs = [{ epoch: 2, until: 5 }]
+    const append = {
+      type: 'append',
+      epoch: 2,
+      fromEpoch: 1,
+      runs,
+      entries: 'units',
+      highWatermark: 0,
+    } as const
+    raft.step({ ...from, message: { ...append, from: 2, attempt: 0 } })
+    raft.step({ ...from, message: install })
+    raft.step({ type: 'campaign', nowMs: 0 })
+    raft.step({ ...from, message: { type: 'timeoutNow', epoch: 2 } })
+    const ready = raft.ready()
+    t.same([ready.operations, ready.pieces, raft.role, raft.endPosition], [[], [], 'follower', 3])
+    // A sync of the old log ends meanwhile; one that began before ends afterwards.
+    const { truncations } = raft
+    raft.step({ type: 'reset', position: 10, positionEpoch: 2, membership })
+    raft.step({ type: 'durable', position: 12, truncations })
+    t.same([raft.endPosition, raft.durablePosition, raft.highWatermark], [10, 10, 10])
+    t.match(raft.ready().promises.at(-1)?.message, { type: 'appended', matched: 10, durable: 10 })
+    raft.step({
+      ...from,
+      message: { ...append, from: 10, fromEpoch: 2, runs: [{ epoch: 2, until: 12 }], attempt: 0 },
+    })
+    t.equal(raft.endPosition, 12)
+    // An image that is late.
+    raft.step({ ...from, message: install })
+    t.same([raft.ready().pieces, raft.endPosition], [[], 12])
+  },
+)
