@@ -145,6 +145,15 @@ export class Journal {
     this.#isDirty = true
   }
 
+  /** Writes the same bytes once more, for a sync to find: see recovery.ts. @throws Faulted */
+  writeAgain(): void {
+    if (this.#bytes === 0) return
+    const bytes = Buffer.allocUnsafe(this.#bytes)
+    const got = this.#file.read(bytes, 0)
+    this.#file.write([bytes.subarray(0, got)], 0)
+    this.#isDirty = true
+  }
+
   /** Whether most of the file is history. */
   get isWorthRewriting(): boolean {
     return this.#bytes > rewriteFromBytes && this.#bytes > 2 * sizeOf(this.#frames())

@@ -110,6 +110,8 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     return { ...recovered, segments: all, touched: [], leftovers: [] }
   }
   const touched = repair(options, { found, end, examined, journal, snapshots, all })
+  for (const segment of touched) writeAgain(segment, barrier?.durable.offset ?? 0)
+  if (found.length > 0) journal.writeAgain()
   const first = all.list[0]?.baseOffset ?? Number.POSITIVE_INFINITY
   const leftovers = bases.filter((base) => base < first && !examined.beyond.includes(base))
   return { ...recovered, segments: all, touched, leftovers }
@@ -184,6 +186,26 @@ function repair(
     endOffset: end,
   })
   return touched
+}
+
+/** Bytes that are read and written again at a time. */
+const chunkBytes = 1_048_576
+
+/**
+ * After a failed sync the kernel still shows pages that never reached the disk, holds them for clean, and the next sync says
+ * that all is well (R-15). So what lies above the barrier is written once more, the same bytes, before it is synced.
+ */
+function writeAgain(segment: Segment, fromOffset: number): void {
+  let position = fromOffset <= segment.baseOffset ? 0 : segment.floorOfOffset(fromOffset).position
+  const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, segment.bytes - position))
+  while (position < segment.bytes) {
+    const wanted = Math.min(chunk.length, segment.bytes - position)
+    const got = segment.file.read(chunk.subarray(0, wanted), position)
+    if (got < wanted)
+      throw new Faulted('disk', `read ${segment.file.path}: ${got} of ${wanted} bytes at ${position}`)
+    segment.file.write([chunk.subarray(0, got)], position)
+    position += got
+  }
 }
 
 /**
