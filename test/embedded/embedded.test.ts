@@ -161,7 +161,9 @@ t.test('in memory, what is deleted is given back', async (t) => {
     for (let i = 0; i < 2; i++) await client.produce('brief', [value])
     await client.deleteTopic({ name: 'brief', topicId: zeroUuid })
   }
-  const grown = (await heldBytes()) - before
+  // What sockets and pending turns still hold goes with them: a leak stays.
+  let grown = (await heldBytes()) - before
+  for (let turn = 0; turn < 50 && grown >= 10_000_000; turn++) grown = (await heldBytes()) - before
   t.ok(grown < 10_000_000, `${grown} bytes more after 30 MB`)
   await cluster.stop()
 })

@@ -1,6 +1,6 @@
 /** Two networks and what can come between them, on a simulated net. */
 import t from 'tap'
-import type { Refused } from '../../src/base/errors.ts'
+import { Refused } from '../../src/base/errors.ts'
 import type { Connection, Net } from '../../src/io/world.ts'
 import { beginFrame, emptyFrame, endFrame } from '../../src/peers/frames.ts'
 import { frameKinds, peerVersions, prefixBytes } from '../../src/protocol/peer/frame.ts'
@@ -395,11 +395,7 @@ t.test('requests: answered, refused, unknown, too late, too many, too large', as
   two.network.handle(1, async (from, payload) => Buffer.from(`${from}:${payload}`))
   two.network.handle(2, async (_, payload) => {
     if (payload.length === 0) throw new TypeError('a bug')
-    throw Object.assign(
-      await import('../../src/base/errors.ts').then(
-        ({ Refused }) => new Refused('NOT_CONTROLLER', 'node 3 is'),
-      ),
-    )
+    throw new Refused('NOT_CONTROLLER', 'node 3 is')
   })
   const asked: Buffer[] = []
   two.network.handle(3, (_, payload) => {
