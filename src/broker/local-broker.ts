@@ -168,6 +168,8 @@ export class LocalBroker implements Broker {
         diskId: this.#folder.identity.diskId,
         ...this.#address,
         rack: this.settings.get('broker.rack') || null,
+        peerHost: null,
+        peerPort: 0,
         freshClusterId: uuidOf(this.world.random.bytes(16)),
       })
       return clusterId

@@ -27,5 +27,13 @@ export interface ExecutorOptions<
    * failed. Kafka's coordinators and controller answer the same in all three, and its clients look for the leader and try again.
    */
   readonly notLeader: ErrorName
+  /** Leadership was lost before the commit: it may yet take effect. Absent: `notLeader`. */
+  readonly outcomeOpen?: ErrorName
+  /** As `Executor.onApplied`, from the beginning. */
+  readonly onApplied?: (change: Change) => void
+  /** Everything at once: what an image held, when there was no hearing of its changes. `state` is to be copied. */
+  readonly onJumped?: (state: Readonly<State>) => void
+  /** This member leads, and decides from now on. */
+  readonly onServing?: () => void
   readonly onEvent: (event: ReplicaEvent) => void
 }

@@ -19,6 +19,7 @@ import { Refused } from '../base/errors.ts'
 import type { Machine, Now, Token } from '../machines/machine.ts'
 import { Callers } from './callers.ts'
 import type { ExecutorOptions } from './executor-options.ts'
+import { Gate } from './gate.ts'
 import { ImageWriter } from './image-writer.ts'
 import { LazyTimer } from './lazy-timer.ts'
 import { MachineState } from './machine-state.ts'
@@ -30,11 +31,6 @@ import { Turn } from './turn.ts'
 const batchBytesTarget = 262_144
 /** The token of what nobody waits for. */
 const nobody: Token = 0
-
-interface Waiting {
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
 
 export class Executor<
   State,
@@ -64,8 +60,8 @@ export class Executor<
   #held: { command: Command; token: Token }[] = []
   #isHolding = false
   #isCatchingUp = false
-  #whenReady: Waiting[] = []
-  #whenSettled: Waiting[] = []
+  readonly #whenReady = new Gate()
+  readonly #whenSettled = new Gate()
 
   /**
    * Loads the newest image and replays what is committed. On a member that leads, resolves when it serves.
@@ -81,10 +77,9 @@ export class Executor<
     options: ExecutorOptions<State, Command, Change, Volatile, Replies>,
   ): Promise<Executor<State, Command, Change, Volatile, Replies>> {
     const executor = new Executor(options)
-    await new Promise<void>((resolve, reject) => {
-      executor.#whenSettled.push({ resolve, reject })
-      executor.#catchUp()
-    })
+    const settled = executor.#whenSettled.wait()
+    executor.#catchUp()
+    await settled
     return executor
   }
 
@@ -93,7 +88,8 @@ export class Executor<
     this.#options = options
     this.#machine = machine
     this.#replica = replica
-    this.#state = new MachineState(machine, replica.log)
+    this.#state = new MachineState(machine, replica.log, options.onJumped)
+    if (options.onApplied !== undefined) this.#state.onApplied(options.onApplied)
     this.#images = new ImageWriter(settings, replica.log)
     this.#timer = new LazyTimer(options.clock, () => this.#timerFired())
     this.#unsubscribe = replica.onAdvance(() => this.#advanced())
@@ -108,7 +104,7 @@ export class Executor<
   async whenReady(): Promise<void> {
     if (this.#phase === 'serving') return
     if (this.#isOver) throw this.#refusal()
-    await new Promise<void>((resolve, reject) => this.#whenReady.push({ resolve, reject }))
+    await this.#whenReady.wait()
   }
 
   /**
@@ -120,10 +116,7 @@ export class Executor<
   execute<T extends keyof Replies & string>(command: Extract<Command, { type: T }>): Promise<Replies[T]> {
     return new Promise<Replies[T]>((resolve, reject) => {
       const refused = this.#phase === 'serving' ? this.#overload() : this.#refusal()
-      if (refused !== null) {
-        reject(refused)
-        return
-      }
+      if (refused !== null) return reject(refused)
       const token = this.#callers.add({ resolve: (reply) => resolve(reply as Replies[T]), reject })
       this.#take(command, token)
     })
@@ -139,12 +132,15 @@ export class Executor<
     return read(this.#state.value)
   }
 
-  /**
-   * Committed changes in order, each once, on every member, also when they are replayed; none of what the image held. On the
-   * member that leads, `state` may be further than the change. Returns the unsubscriber.
-   */
+  /** Committed changes in order, each once, replayed ones too; none of what the image held. (A leader's `state` may be further.) */
   onApplied(listener: (change: Change, state: Readonly<State>) => void): () => void {
     return this.#state.onApplied(listener)
+  }
+
+  /** Resolves when all below `offset` is committed and applied here; rejects when that is hopeless (closed, failed). */
+  async whenApplied(offset: number): Promise<void> {
+    if (this.#isOver) throw this.#refusal()
+    await this.#state.whenHeard(offset)
   }
 
   /** Who waits is refused. The replica stays open. */
@@ -288,8 +284,10 @@ export class Executor<
     this.#held = []
     this.#isHolding = false
     if (into !== 'failed') this.#machine.onResign(this.#state.value)
-    const detail = 'leadership was lost before this was committed; it may yet take effect'
-    this.#callers.refuseAll(new Refused(this.#options.notLeader, detail))
+    const code = this.#options.outcomeOpen ?? this.#options.notLeader
+    this.#callers.refuseAll(
+      new Refused(code, 'leadership was lost before the commit; it may yet take effect'),
+    )
   }
 
   #advanced(): void {
@@ -340,7 +338,8 @@ export class Executor<
     this.#proposedEnd = applied
     this.#machine.onLead(this.#state.value, this.#now())
     this.#event('debug', 'machine.loaded', `serves from offset ${applied} in epoch ${this.#epoch}`)
-    for (const { resolve } of this.#whenReady.splice(0)) resolve()
+    this.#whenReady.open()
+    this.#options.onServing?.()
     this.#maybeTakeImage()
     this.#arm()
   }
@@ -348,11 +347,13 @@ export class Executor<
   /** Opening is over when it serves, when it is clear that it follows, and when it failed. */
   #settle(): void {
     const { role, fault } = this.#replica
-    if (this.#phase === 'failed') for (const { reject } of this.#whenSettled.splice(0)) reject(this.#failure)
+    if (this.#phase === 'failed') this.#whenSettled.fail(this.#failure)
     else if (this.#isOver || this.#phase === 'serving' || role !== 'leader' || fault !== null) {
-      for (const { resolve } of this.#whenSettled.splice(0)) resolve()
+      this.#whenSettled.open()
     }
-    if (this.#isOver) for (const { reject } of this.#whenReady.splice(0)) reject(this.#refusal())
+    if (!this.#isOver) return
+    this.#whenReady.fail(this.#refusal())
+    this.#state.refuse(this.#refusal())
   }
 
   #maybeTakeImage(): void {

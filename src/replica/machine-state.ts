@@ -18,12 +18,21 @@ export class MachineState<State, Change> {
   readonly #machine: Grown<State, Change>
   readonly #log: Log
   readonly #listeners = new Set<(change: Change, state: Readonly<State>) => void>()
+  readonly #onJumped: ((state: Readonly<State>) => void) | null
+  /** Who waits until listeners have heard of everything below an offset. */
+  #waiting: { readonly offset: number; readonly settle: (error: unknown) => void }[] = []
   #applied = 0
   #heard = 0
 
-  constructor(machine: Grown<State, Change>, log: Log) {
+  /** `onJumped`: listeners do not hear of what an image held that came from elsewhere, or lay here at the start; here is all of it. */
+  constructor(
+    machine: Grown<State, Change>,
+    log: Log,
+    onJumped: ((state: Readonly<State>) => void) | null = null,
+  ) {
     this.#machine = machine
     this.#log = log
+    this.#onJumped = onJumped
     this.value = machine.empty()
   }
 
@@ -57,6 +66,22 @@ export class MachineState<State, Change> {
     }
     this.value = image === null ? this.#machine.empty() : this.#machine.image.decode(image.image)
     this.#applied = offset
+    if (offset <= this.#heard) return
+    this.#heard = offset
+    this.#onJumped?.(this.value)
+    this.#release()
+  }
+
+  /** Resolves when listeners have heard of everything below `offset`; rejects with what `refuse` gets. */
+  whenHeard(offset: number): Promise<void> {
+    if (offset <= this.#heard) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ offset, settle: (error) => (error === null ? resolve() : reject(error)) })
+    })
+  }
+
+  refuse(error: unknown): void {
+    for (const { settle } of this.#waiting.splice(0)) settle(error)
   }
 
   /** Applies some of what lies below `boundOffset`; says how much it was. @throws Faulted */
@@ -74,6 +99,7 @@ export class MachineState<State, Change> {
       this.#tell(offset, change)
     }
     this.#applied = read.nextOffset
+    this.#release()
     return { changes: read.changes.length, bytes: read.bytes }
   }
 
@@ -82,6 +108,15 @@ export class MachineState<State, Change> {
     let offset = endOffset - changes.length
     this.#applied = endOffset
     for (const change of changes) this.#tell(offset++, change)
+    this.#release()
+  }
+
+  #release(): void {
+    this.#heard = Math.max(this.#heard, this.#applied)
+    if (this.#waiting.length === 0) return
+    const heard = this.#waiting.filter(({ offset }) => offset <= this.#heard)
+    this.#waiting = this.#waiting.filter(({ offset }) => offset > this.#heard)
+    for (const { settle } of heard) settle(null)
   }
 
   /** A state may be loaded from an image below what listeners know already: they hear each change once. */

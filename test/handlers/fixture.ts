@@ -52,12 +52,33 @@ export function startHandlers(
   const events: BrokerEvent[] = []
   const onEvent = (event: BrokerEvent) => void events.push(event)
   const configs = new Map(Object.entries(options.configs ?? {}))
-  const topic = { name: 'events', id: topicId, placements: [[1], [1], [2]], configs }
+  const topic = {
+    name: 'events',
+    id: topicId,
+    placements: [[1], [1], [2]],
+    configs,
+    moves: new Map(),
+    origins: new Map(),
+  }
   const image = emptyClusterState()
   image.topics.add(topic)
   const internal = { name: '__consumer_offsets', id: '22222222-2222-4222-8222-222222222222' }
-  image.topics.add({ ...internal, placements: [[1]], configs: new Map() })
-  image.brokers.set(2, { id: 2, diskId: 'd', host: 'two.example', port: 9092, rack: 'b' })
+  image.topics.add({
+    ...internal,
+    placements: [[1]],
+    configs: new Map(),
+    moves: new Map(),
+    origins: new Map(),
+  })
+  image.brokers.set(2, {
+    id: 2,
+    diskId: 'd',
+    host: 'two.example',
+    port: 9092,
+    rack: 'b',
+    peerHost: null,
+    peerPort: 0,
+  })
   const replicas = [new FakeReplica(), new FakeReplica()] as const
   const effective = topicSettings(settings, configs)
   const partitionOf = (replica: FakeReplica, index: number) =>

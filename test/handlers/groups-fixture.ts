@@ -77,6 +77,8 @@ export function startGroups(settings: Partial<GroupSettings> = {}, options: { pa
     name: 'events',
     id: '11111111-1111-4111-8111-111111111111',
     placements: [[1], [1], [1]],
+    moves: new Map(),
+    origins: new Map(),
     configs: new Map(),
   })
   const [first] = stages

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { cluster } from '../../src/machines/cluster/cluster.ts'
 import type { ClusterCommand } from '../../src/machines/cluster/commands.ts'
-import type { ClusterState } from '../../src/machines/cluster/state.ts'
+import { type ClusterState, votersAtOpen } from '../../src/machines/cluster/state.ts'
 
 const now = { wallMs: 1_700_000_000_000, monotonicMs: 0 }
 const uuid = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
@@ -28,6 +28,8 @@ function formed(brokers = 1): ClusterState {
       host: '127.0.0.1',
       port: 9091 + id,
       rack: null,
+      peerHost: '127.0.0.1',
+      peerPort: 9191 + id,
       freshClusterId: uuid(100 + id),
     })
   }
@@ -61,6 +63,8 @@ t.test(
       host: 'moved',
       port: 1,
       rack: 'a',
+      peerHost: 'moved',
+      peerPort: 2,
       freshClusterId: uuid(9),
     } as const
     t.match(ask(state, { ...again, diskId: uuid(1) }), { reply: { clusterId: uuid(101) } })
@@ -207,3 +211,77 @@ t.test('a change or an image of a newer release is refused, not misread', async 
   image.writeUInt16BE(99, 0)
   t.throws(() => cluster.image.decode(image), { name: 'Faulted' })
 })
+
+t.test('replicas of a partition lie in as many racks as there are, and leaders come out even', async (t) => {
+  const state = cluster.empty()
+  for (let id = 1; id <= 6; id++) {
+    ask(state, {
+      type: 'registerBroker',
+      id,
+      diskId: uuid(id),
+      host: '127.0.0.1',
+      port: 9091 + id,
+      rack: ['a', 'a', 'a', 'b', 'b', 'c'][id - 1] ?? null,
+      peerHost: null,
+      peerPort: 0,
+      freshClusterId: uuid(100),
+    })
+  }
+  const racks = (replicas: readonly number[]) =>
+    new Set(replicas.map((id) => state.brokers.get(id)?.rack)).size
+  ask(state, topic('spread', { partitions: 12, replicationFactor: 3 }))
+  ask(state, topic('pairs', { partitions: 12, replicationFactor: 2 }))
+  const spread = state.topics.byName('spread')?.placements ?? []
+  t.same(spread.map(racks), Array(12).fill(3))
+  t.same(state.topics.byName('pairs')?.placements.map(racks), Array(12).fill(2))
+  const leaders = spread.map(([leader]) => leader)
+  for (let id = 1; id <= 6; id++) t.equal(leaders.filter((leader) => leader === id).length, 2)
+})
+
+t.test(
+  'a partition moves: both sides hold it until its leader says that the voters have changed',
+  async (t) => {
+    const state = formed(4)
+    ask(state, topic('orders', { replicationFactor: 3, assignment: [[1, 2, 3]], partitions: null }))
+    const orders = state.topics.byName('orders')
+    if (orders === undefined) throw new Error('it was made')
+    const { id: topicId } = orders
+    const reassign = (replicas: readonly number[] | null) =>
+      ask(state, { type: 'reassignPartition', topicId, index: 0, replicas })
+    const finish = (moveId: number) => ask(state, { type: 'finishMove', topicId, index: 0, moveId })
+    t.match(reassign(null), { refused: 'NO_REASSIGNMENT_IN_PROGRESS' })
+    t.match(reassign([]), { refused: 'INVALID_REPLICA_ASSIGNMENT' })
+    t.match(reassign([4, 4]), { refused: 'INVALID_REPLICA_ASSIGNMENT' })
+    t.match(reassign([9]), { refused: 'INVALID_REPLICA_ASSIGNMENT' })
+    reassign([4, 2, 1])
+    t.same(orders.placements[0], [4, 2, 1, 3])
+    t.same(orders.moves.get(0), { id: 1, from: [1, 2, 3], to: [4, 2, 1] })
+    reassign(null)
+    t.same(
+      orders.placements[0],
+      [1, 2, 3, 4],
+      'giving up: everybody holds it until the voters are the old ones again',
+    )
+    finish(1)
+    t.ok(orders.moves.has(0), 'a late report about the move before changes nothing')
+    finish(2)
+    t.same(orders.placements[0], [1, 2, 3])
+    t.equal(orders.moves.size, 0)
+    t.same(votersAtOpen(orders, 0, 1), [1, 2, 3])
+    t.same(votersAtOpen(orders, 0, 4), [])
+    t.match(ask(state, { type: 'retireBroker', id: 3 }), { refused: 'INVALID_REQUEST' })
+    reassign([4, 2, 1])
+    finish(3)
+    t.same(cluster.image.decode(cluster.image.encode(state)), state, 'an image holds all of it')
+    reassign([3, 4, 1])
+    t.same(votersAtOpen(orders, 0, 3), [], 'who left and came back begins with nothing')
+    t.same(votersAtOpen(orders, 0, 1), [1, 2, 3])
+    finish(4)
+    reassign([4, 3, 1])
+    t.equal(orders.moves.size, 0, 'another order needs nobody')
+    t.same(orders.placements[0], [4, 3, 1])
+    ask(state, { type: 'retireBroker', id: 2 })
+    t.notOk(state.brokers.has(2))
+    t.match(ask(state, { type: 'retireBroker', id: 2 }), { refused: 'BROKER_ID_NOT_REGISTERED' })
+  },
+)

@@ -9,13 +9,24 @@ export function applyClusterChange(state: ClusterState, change: ClusterChange): 
       state.clusterId = change.clusterId
       return
     case 'brokerRegistered': {
-      const { id, diskId, host, port, rack } = change
-      state.brokers.set(id, { id, diskId, host, port, rack })
+      const { type, ...broker } = change
+      state.brokers.set(broker.id, broker)
       return
     }
+    case 'brokerRetired':
+      state.brokers.delete(change.id)
+      state.retired.add(change.id)
+      return
     case 'topicCreated': {
       const { name, id, placements, configs } = change
-      state.topics.add({ name, id, placements, configs: new Map(configs) })
+      state.topics.add({
+        name,
+        id,
+        placements,
+        configs: new Map(configs),
+        moves: new Map(),
+        origins: new Map(),
+      })
       return
     }
     case 'topicDeleted':
@@ -32,6 +43,15 @@ export function applyClusterChange(state: ClusterState, change: ClusterChange): 
       return
     case 'producerIdsAllocated':
       state.nextProducerId = change.next
+      return
+    case 'moveStarted': {
+      const { topicId, index, id, from, to } = change
+      state.nextMoveId = id + 1
+      state.topics.startMove(topicOf(state, topicId), index, { id, from, to })
+      return
+    }
+    case 'moveFinished':
+      state.topics.finishMove(topicOf(state, change.topicId), change.index)
       return
   }
 }

@@ -4,26 +4,58 @@ import { isSettingName, parse } from '../../config/settings.ts'
 import { table } from '../../config/table.ts'
 import type { ClusterChange } from './changes.ts'
 import type { ClusterCommand } from './commands.ts'
-import type { ClusterState } from './state.ts'
+import type { ClusterState, RegisteredBroker } from './state.ts'
 
 type Command<T extends ClusterCommand['type']> = Extract<ClusterCommand, { type: T }>
 
 export function registerBroker(state: Readonly<ClusterState>, command: Command<'registerBroker'>) {
-  const known = state.brokers.get(command.id)
-  if (known !== undefined && known.diskId !== command.diskId) {
+  const { type, freshClusterId, ...broker } = command
+  const { id, diskId } = broker
+  const known = state.brokers.get(id)
+  if (known !== undefined && known.diskId !== diskId) {
     throw new Refused(
       'DUPLICATE_BROKER_REGISTRATION',
-      `broker ${command.id} is registered with another disk (${known.diskId}); a broker that lost its data needs a new id`,
+      `broker ${id} is registered with another disk (${known.diskId}); a broker that lost its data needs a new id`,
+    )
+  }
+  if (state.retired.has(id)) {
+    throw new Refused(
+      'DUPLICATE_BROKER_REGISTRATION',
+      `broker ${id} was taken out of this cluster: start with an empty data folder and an id that was never used`,
     )
   }
   const changes: ClusterChange[] = []
-  const clusterId = state.clusterId === '' ? command.freshClusterId : state.clusterId
+  const clusterId = state.clusterId === '' ? freshClusterId : state.clusterId
   if (state.clusterId === '') changes.push({ type: 'clusterFormed', clusterId })
-  const { id, diskId, host, port, rack } = command
-  if (known === undefined || known.host !== host || known.port !== port || known.rack !== rack) {
-    changes.push({ type: 'brokerRegistered', id, diskId, host, port, rack })
-  }
+  if (known === undefined || !isSame(known, broker)) changes.push({ type: 'brokerRegistered', ...broker })
   return { changes, reply: { clusterId } }
+}
+
+function isSame(known: RegisteredBroker, broker: RegisteredBroker): boolean {
+  return (
+    known.host === broker.host &&
+    known.port === broker.port &&
+    known.rack === broker.rack &&
+    known.peerHost === broker.peerHost &&
+    known.peerPort === broker.peerPort
+  )
+}
+
+/** Takes a broker out for ever. Its replicas must have been moved before. */
+export function retireBroker(state: Readonly<ClusterState>, command: Command<'retireBroker'>) {
+  const { id } = command
+  if (!state.brokers.has(id)) {
+    throw new Refused('BROKER_ID_NOT_REGISTERED', `broker ${id} is not registered`)
+  }
+  for (const topic of state.topics.all()) {
+    const index = topic.placements.findIndex((replicas) => replicas.includes(id))
+    if (index < 0) continue
+    throw new Refused(
+      'INVALID_REQUEST',
+      `broker ${id} still holds replicas (${topic.name}-${index}): reassign its partitions first`,
+    )
+  }
+  return { changes: [{ type: 'brokerRetired' as const, id }], reply: null }
 }
 
 export function alterBrokerConfigs(state: Readonly<ClusterState>, command: Command<'alterBrokerConfigs'>) {

@@ -12,7 +12,10 @@ export type ClusterChange =
       readonly host: string
       readonly port: number
       readonly rack: string | null
+      readonly peerHost: string | null
+      readonly peerPort: number
     }
+  | { readonly type: 'brokerRetired'; readonly id: number }
   | {
       readonly type: 'topicCreated'
       readonly name: string
@@ -33,6 +36,15 @@ export type ClusterChange =
       readonly configs: ReadonlyMap<string, string>
     }
   | { readonly type: 'producerIdsAllocated'; readonly next: number }
+  | {
+      readonly type: 'moveStarted'
+      readonly topicId: string
+      readonly index: number
+      readonly id: number
+      readonly from: readonly number[]
+      readonly to: readonly number[]
+    }
+  | { readonly type: 'moveFinished'; readonly topicId: string; readonly index: number }
 
 const v0 = { versions: [0, 0], flexible: 0 } as const
 
@@ -44,6 +56,8 @@ export const brokerShape = {
   host: string,
   port: int32,
   rack: string.nullable,
+  peerHost: string.nullable,
+  peerPort: int32,
 } as const
 export const topicShape = {
   name: string,
@@ -113,4 +127,17 @@ export const clusterChanges = changeCodec<ClusterChange>({
     }),
   },
   producerIdsAllocated: { kind: 8, layout: layout({ next: int64 }, v0), toWire: same, fromWire: same },
+  moveStarted: {
+    kind: 9,
+    layout: layout({ topicId: uuid, index: int32, id: int64, from: array(int32), to: array(int32) }, v0),
+    toWire: same,
+    fromWire: same,
+  },
+  moveFinished: {
+    kind: 10,
+    layout: layout({ topicId: uuid, index: int32 }, v0),
+    toWire: same,
+    fromWire: same,
+  },
+  brokerRetired: { kind: 11, layout: layout({ id: int32 }, v0), toWire: same, fromWire: same },
 })

@@ -5,10 +5,11 @@
 import { Refused } from '../../base/errors.ts'
 import type { Decision, Machine, Token } from '../machine.ts'
 import { applyClusterChange } from './apply.ts'
-import { allocateProducerIds, alterBrokerConfigs, registerBroker } from './brokers.ts'
+import { allocateProducerIds, alterBrokerConfigs, registerBroker, retireBroker } from './brokers.ts'
 import { type ClusterChange, clusterChanges } from './changes.ts'
 import type { ClusterCommand, ClusterReplies } from './commands.ts'
 import { clusterImage } from './image.ts'
+import { finishMove, reassignPartition } from './moves.ts'
 import { type ClusterState, emptyClusterState } from './state.ts'
 import { alterTopicConfigs, createPartitions, createTopic, deleteTopic } from './topics.ts'
 
@@ -48,6 +49,12 @@ function outcome(state: Readonly<ClusterState>, command: ClusterCommand): Outcom
       return alterBrokerConfigs(state, command)
     case 'allocateProducerIds':
       return allocateProducerIds(state, command)
+    case 'reassignPartition':
+      return reassignPartition(state, command)
+    case 'finishMove':
+      return finishMove(state, command)
+    case 'retireBroker':
+      return retireBroker(state, command)
     case 'idle':
       return { changes: [], reply: null }
   }

@@ -9,6 +9,8 @@ export type ClusterCommand =
       readonly host: string
       readonly port: number
       readonly rack: string | null
+      readonly peerHost: string | null
+      readonly peerPort: number
       /** Taken as the cluster's id when it has none yet. */
       readonly freshClusterId: string
     }
@@ -56,6 +58,21 @@ export type ClusterCommand =
       readonly validateOnly: boolean
     }
   | { readonly type: 'allocateProducerIds'; readonly count: number }
+  | {
+      readonly type: 'reassignPartition'
+      readonly topicId: string
+      readonly index: number
+      /** The preferred leader first; null: what is under way is given up. */
+      readonly replicas: readonly number[] | null
+    }
+  /** The partition's leader has seen the wanted voters committed, and nobody else votes. */
+  | {
+      readonly type: 'finishMove'
+      readonly topicId: string
+      readonly index: number
+      readonly moveId: number
+    }
+  | { readonly type: 'retireBroker'; readonly id: number }
   | { readonly type: 'idle' }
 
 export interface CreatedTopic {
@@ -73,5 +90,8 @@ export type ClusterReplies = {
   alterTopicConfigs: null
   alterBrokerConfigs: null
   allocateProducerIds: { readonly first: number; readonly count: number }
+  reassignPartition: null
+  finishMove: null
+  retireBroker: null
   idle: null
 }

@@ -1,7 +1,7 @@
 /** The whole cluster state at an offset. The first two bytes are the version of the layout. */
 import { Reader } from '../../base/bytes.ts'
 import { Faulted } from '../../base/errors.ts'
-import { array, int64, layout, string, struct } from '../../protocol/notation.ts'
+import { array, int32, int64, layout, string, struct } from '../../protocol/notation.ts'
 import { toBytes } from '../change-codec.ts'
 import {
   brokerShape,
@@ -18,9 +18,17 @@ const imageLayout = layout(
   {
     clusterId: string,
     brokers: array(brokerShape),
-    topics: array(topicShape),
+    topics: array(
+      struct({
+        ...topicShape,
+        moves: array(struct({ index: int32, id: int64, from: array(int32), to: array(int32) })),
+        origins: array(struct({ index: int32, voters: array(int32), kept: array(int32) })),
+      }),
+    ),
     brokerConfigs: array(struct({ broker: string, configs: configShape })),
     nextProducerId: int64,
+    nextMoveId: int64,
+    retired: array(int32),
   },
   { versions: [0, 0], flexible: 0, name: 'cluster image' },
 )
@@ -35,12 +43,16 @@ export const clusterImage = {
         ...topic,
         placements: replicasOf(topic.placements),
         configs: pairsOf(topic.configs),
+        moves: [...topic.moves].map(([index, move]) => ({ index, ...move })),
+        origins: [...topic.origins].map(([index, origin]) => ({ index, ...origin })),
       })),
       brokerConfigs: [...state.brokerConfigs].map(([broker, configs]) => ({
         broker,
         configs: pairsOf(configs),
       })),
       nextProducerId: state.nextProducerId,
+      nextMoveId: state.nextMoveId,
+      retired: [...state.retired],
     })
     return Buffer.concat([version, body])
   },
@@ -57,12 +69,21 @@ export const clusterImage = {
     const state = emptyClusterState()
     state.clusterId = fields.clusterId
     for (const broker of fields.brokers) state.brokers.set(broker.id, broker)
-    for (const { name, id, placements, configs } of fields.topics) {
-      state.topics.add({ name, id, placements: placementsOf(placements), configs: configsOf(configs) })
+    for (const { name, id, placements, configs, moves, origins } of fields.topics) {
+      state.topics.add({
+        name,
+        id,
+        placements: placementsOf(placements),
+        configs: configsOf(configs),
+        moves: new Map(moves.map(({ index, ...move }) => [index, move])),
+        origins: new Map(origins.map(({ index, ...origin }) => [index, origin])),
+      })
     }
     for (const { broker, configs } of fields.brokerConfigs)
       state.brokerConfigs.set(broker, configsOf(configs))
     state.nextProducerId = fields.nextProducerId
+    state.nextMoveId = fields.nextMoveId
+    for (const id of fields.retired) state.retired.add(id)
     return state
   },
 }
