@@ -2,6 +2,7 @@
 import { Faulted } from '../base/errors.ts'
 import type { Clock, Connection } from '../io/world.ts'
 import type { SeededRandom } from './seeded-random.ts'
+import type { Gate } from './sim-gate.ts'
 import type { SimPath } from './sim-path.ts'
 
 /** As Node: above it `write` answers false. */
@@ -79,8 +80,12 @@ class Stream {
     this.#path.carry(() => this.#reader.fail('ECONNRESET'))
   }
 
-  /** The reader has read so much. */
+  /** The reader has read so much. The news of it is awaited only where the window is about to matter: half of all events else. */
   read(bytes: number): void {
+    if (this.pendingBytes === 0 && this.#unreadBytes < this.#path.shape.windowBytes / 2) {
+      this.#unreadBytes -= bytes
+      return
+    }
     this.#back.carry(() => {
       this.#unreadBytes -= bytes
       this.#pump()
@@ -149,6 +154,7 @@ export class SimConnection implements Connection {
   onDrain: () => void = () => {}
   readonly #clock: Clock
   readonly #random: SeededRandom
+  readonly #gate: Gate
   readonly #onGone: () => void
   #out: Stream | null = null
   #in: Stream | null = null
@@ -165,10 +171,11 @@ export class SimConnection implements Connection {
   constructor(
     readonly machine: string,
     readonly remote: string,
-    options: { clock: Clock; random: SeededRandom; onGone: () => void },
+    options: { clock: Clock; random: SeededRandom; gate: Gate; onGone: () => void },
   ) {
     this.#clock = options.clock
     this.#random = options.random
+    this.#gate = options.gate
     this.#onGone = options.onGone
   }
 
@@ -206,7 +213,7 @@ export class SimConnection implements Connection {
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
-    this.#clock.soon(() => this.#read())
+    this.#clock.soon(() => this.proceed())
   }
 
   end(): void {
@@ -230,16 +237,16 @@ export class SimConnection implements Connection {
   receive(chunk: Buffer): void {
     if (this.#isClosed || this.#isUnheard || chunk.length === 0) return
     this.#unread.push(chunk)
-    this.#read()
+    this.proceed()
   }
 
   receiveEnd(): void {
     this.#endCame = true
-    this.#read()
+    this.proceed()
   }
 
   drainSoon(): void {
-    this.#clock.soon(() => {
+    this.#tell(() => {
       if (!this.#isClosed && !this.#isUnheard) this.onDrain()
     })
   }
@@ -275,14 +282,15 @@ export class SimConnection implements Connection {
     if (this.#endCame && this.#unread.length === 0 && this.#out?.isFinished === true) this.#close(null)
   }
 
-  #read(): void {
-    while (!this.#isPaused && !this.#isClosed) {
+  /** Hands over what has come, as far as somebody listens. */
+  proceed(): void {
+    while (!this.#isPaused && !this.#isClosed && !this.#gate.isShut) {
       const chunk = this.#unread.shift()
       if (chunk === undefined) break
       this.#in?.read(chunk.length)
       this.onData(chunk)
     }
-    if (!this.#endCame || this.#isPaused || this.#isClosed) return
+    if (!this.#endCame || this.#isPaused || this.#isClosed || this.#gate.isShut) return
     // As Node's: when the other side ends, so does this one, with what it has to send.
     this.end()
     this.maybeClose()
@@ -293,8 +301,12 @@ export class SimConnection implements Connection {
     this.#isClosed = true
     this.#unread.length = 0
     this.#onGone()
-    this.#clock.soon(() => {
+    this.#tell(() => {
       if (!this.#isUnheard) this.onClose(fault)
     })
+  }
+
+  #tell(news: () => void): void {
+    this.#clock.soon(() => this.#gate.pass(news))
   }
 }

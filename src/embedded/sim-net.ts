@@ -6,10 +6,12 @@
  *   - a path is clogged for a while, or cut until it is healed: one way, or both; what was sent meanwhile comes afterwards
  *   - a connection is reset, when some of what is on the way still arrives
  *   - a process is killed: its connections are reset. Or a machine vanishes, without a word (half-open)
+ *   - a process stands still: what comes for it waits, as far as there is room
  */
 import type { Clock, Connection, Listener, Net } from '../io/world.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import { netFault, SimConnection } from './sim-connection.ts'
+import { Gate } from './sim-gate.ts'
 import { type PathShape, quickPath, SimPath } from './sim-path.ts'
 
 export interface SimNetOptions {
@@ -27,6 +29,8 @@ interface Machine {
   readonly connections: Set<SimConnection>
   /** Connections of before it vanished. */
   readonly forgotten: Set<SimConnection>
+  /** Shut while its process stands still. */
+  readonly gate: Gate
   isDown: boolean
   /** Goes up when its process ends: what that still does, too late, has no effect. */
   life: number
@@ -96,9 +100,33 @@ export class SimNet {
     }
   }
 
+  /** Each connection breaks with this probability. */
+  resetSome(probability: number): void {
+    for (const machine of this.#machines.values()) {
+      for (const connection of [...machine.connections]) {
+        // Of its two ends the first one met decides.
+        if (connection.peer !== null && connection.machine > connection.peer.machine) continue
+        if (this.#random.chance(probability)) connection.reset()
+      }
+    }
+  }
+
+  /** The process stands still: it hears nothing, but the machine still takes what comes. */
+  pause(address: string): void {
+    this.#machine(address).gate.shut()
+  }
+
+  /** It goes on, with all that has come meanwhile. */
+  resume(address: string): void {
+    const { gate, connections } = this.#machine(address)
+    gate.open()
+    for (const connection of [...connections]) connection.proceed()
+  }
+
   /** The process ends: its connections break, its ports are free. */
   kill(address: string): void {
     const machine = this.#machine(address)
+    machine.gate.clear()
     machine.life++
     machine.listeners.clear()
     for (const connection of [...machine.connections]) {
@@ -112,6 +140,7 @@ export class SimNet {
   vanish(address: string): void {
     const machine = this.#machine(address)
     machine.isDown = true
+    machine.gate.clear()
     machine.life++
     machine.listeners.clear()
     for (const connection of [...machine.connections]) {
@@ -143,6 +172,7 @@ export class SimNet {
       listeners: new Map(),
       connections: new Set(),
       forgotten: new Set(),
+      gate: new Gate(),
       isDown: false,
       life: 0,
     }
@@ -191,7 +221,9 @@ export class SimNet {
         if (isOver) return
         isOver = true
         timer.cancel()
-        if (life === machine.life) settle()
+        machine.gate.pass(() => {
+          if (life === machine.life) settle()
+        })
       }
       const timer = this.#clock.setTimer(timeoutMs, () =>
         over(() => reject(netFault(operation, 'ETIMEDOUT'))),
@@ -208,7 +240,10 @@ export class SimNet {
         const far = this.#end(target, `${machine.address}:${this.#nextPort++}`)
         SimConnection.join(near, far, there, back)
         near.pause() // until somebody listens to it
-        onConnection(far)
+        const { life: lifeThere } = target
+        target.gate.pass(() => {
+          if (lifeThere === target.life && !far.isClosed) onConnection(far)
+        })
         back.carry(() => {
           // Given up meanwhile, or reset before it stood.
           if (isOver) near.destroy()
@@ -226,6 +261,7 @@ export class SimNet {
     const end: SimConnection = new SimConnection(machine.address, remote, {
       clock: this.#clock,
       random: this.#random,
+      gate: machine.gate,
       onGone: () => machine.connections.delete(end),
     })
     machine.connections.add(end)

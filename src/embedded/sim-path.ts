@@ -10,6 +10,8 @@ export interface PathShape {
   readonly bytesPerMs: number
   /** Bytes come in pieces of any size up to this. */
   readonly chunkBytesMax: number
+  /** What is written at once comes in pieces with this probability, and as it was written otherwise. */
+  readonly splitChance: number
   /** What one connection has on the way, or unread at its end, until it must wait. */
   readonly windowBytes: number
   /** Of each piece: that the connection is reset just after it. */
@@ -21,6 +23,7 @@ export const quickPath: PathShape = {
   jitterMs: 0.1,
   bytesPerMs: Infinity,
   chunkBytesMax: 65_536,
+  splitChance: 1,
   windowBytes: 262_144,
   resetChance: 0,
 }
@@ -64,7 +67,8 @@ export class SimPath {
 
   /** The size of the next piece of so many bytes: often all that fit, now and then a single one. */
   chunkBytes(bytes: number): number {
-    const { chunkBytesMax } = this.shape
+    const { chunkBytesMax, splitChance } = this.shape
+    if (splitChance < 1 && !this.#random.chance(splitChance)) return Math.min(bytes, chunkBytesMax)
     const bounds = [1, 16, 1460, chunkBytesMax, chunkBytesMax]
     const bound = bounds[this.#random.below(bounds.length)] ?? 1
     return Math.min(bytes, bound === chunkBytesMax ? bound : 1 + this.#random.below(bound))
