@@ -21,7 +21,12 @@ export class Acquaintances {
     return this.#peers.get(id)?.diskId ?? this.#learned.get(id) ?? null
   }
 
-  /** @throws Stranger when it is none of ours, or not the one that it was */
+  /** Who is not known yet may ask to join, and nothing else: a guest. */
+  isKnown(id: number): boolean {
+    return this.#peers.has(id)
+  }
+
+  /** @throws Stranger when it is of another cluster, or not the one that it was */
   check(claim: Claim, self: Claim): void {
     const { nodeId, clusterId, diskId } = claim
     if (clusterId !== '' && self.clusterId !== '' && clusterId !== self.clusterId) {
@@ -32,7 +37,6 @@ export class Acquaintances {
     }
     if (nodeId === self.nodeId)
       throw new Stranger('node', `it says it is node ${nodeId}, and so is this broker`)
-    if (!this.#peers.has(nodeId)) throw new Stranger('node', `no node ${nodeId} is known here`)
     const known = this.diskIdOf(nodeId)
     if (known !== null && known !== diskId) {
       const rule = 'a broker that lost its data joins as a new one'
@@ -42,6 +46,6 @@ export class Acquaintances {
 
   /** It has shown who it is. */
   met({ nodeId, diskId }: Claim): void {
-    if (this.diskIdOf(nodeId) === null) this.#learned.set(nodeId, diskId)
+    if (this.isKnown(nodeId) && this.diskIdOf(nodeId) === null) this.#learned.set(nodeId, diskId)
   }
 }

@@ -20,7 +20,7 @@ export interface InboundOptions {
   readonly self: Self
   readonly clock: Clock
   readonly settings: PeerSettings
-  readonly handlerOf: (kind: number) => Handler | undefined
+  readonly handlerOf: (from: number, kind: number) => Handler | undefined
   /** The other side has shown who it is. */
   readonly onMet: (inbound: Inbound, met: Met) => void
   /** In the order in which they were sent, within a lane. */
@@ -121,7 +121,7 @@ export class Inbound {
     const { id, kind, payload } = wire.request.decode(reader, version)
     reader.expectEnd('request')
     const { handlerOf, settings } = this.#options
-    const handler = handlerOf(kind)
+    const handler = handlerOf(claim.nodeId, kind)
     if (handler === undefined) {
       this.#refuse(id, 'UNSUPPORTED_VERSION', `requests of kind ${kind} are not served`)
     } else if (this.#callsUnderWay >= settings.callsMax) {

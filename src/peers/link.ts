@@ -32,6 +32,8 @@ export interface LinkOptions {
   readonly settings: PeerSettings
   readonly reports: Reports
   readonly onMet: (met: Met) => void
+  /** Both lanes are open. */
+  readonly onConnected: (peer: number) => void
   /** Messages may be lost, and sending again makes sense. */
   readonly onLost: (peer: number) => void
 }
@@ -148,13 +150,14 @@ export class Link {
   }
 
   #opened(met: Met): void {
-    const { reports, onMet } = this.#options
+    const { reports, onMet, onConnected } = this.#options
     onMet(met)
     if (!this.#control.isOpen || !this.#data.isOpen) return
     this.#isConnected = true
     const { id } = this.#peer
     reports.say({ level: 'info', event: 'peer.connected', message: `connected to node ${id}`, peer: id })
     this.#retry()
+    onConnected(id)
   }
 
   #broken(name: LaneName, { wasOpen, remote, sentence, fault }: Broken): void {

@@ -44,6 +44,8 @@ export interface Inbox {
   receive(from: number, replica: string, message: Message<Entries>): boolean
   /** What was sent to a peer may be lost, and sending again makes sense. */
   peerLost(peer: number): void
+  /** A peer was met, and has this disk. Said before anything that it says is handed over. */
+  identify(peer: number, diskId: string): void
 }
 
 export interface PeerNetworkOptions {
@@ -58,6 +60,8 @@ export interface PeerNetworkOptions {
   readonly settings: PeerSettings
   readonly inbox: Inbox
   readonly onEvent: (event: PeerEvent) => void
+  /** Both lanes to a peer are open, and before they were not. */
+  readonly onConnected?: (peer: number) => void
 }
 
 /** Of one peer, for metrics. */
@@ -80,6 +84,8 @@ export class PeerNetwork implements Outbox {
   readonly #links = new Map<number, Link>()
   readonly #inbounds = new Set<Inbound>()
   readonly #handlers = new Map<number, Handler>()
+  /** Kinds of requests that guests may make. */
+  readonly #forGuests = new Set<number>()
   readonly #checkMs: number
   #listener: Listener | null = null
   #advertised: Address | null = null
@@ -135,6 +141,8 @@ export class PeerNetwork implements Outbox {
       if (link === undefined) this.#links.set(peer.id, this.#link(peer))
       else link.peer = peer
     }
+    // Who came as a guest may be one of them now.
+    for (const { met } of this.#inbounds) if (met !== null) this.#recognize(met.claim)
   }
 
   /** Messages to peers that are unknown, not connected or too slow are dropped; see `Inbox.peerLost`. */
@@ -152,10 +160,11 @@ export class PeerNetwork implements Outbox {
     return await link.call(kind, payload, timeoutMs)
   }
 
-  /** Who answers requests of this kind. */
-  handle(kind: number, handler: Handler): void {
+  /** Who answers requests of this kind; `guests`: those of brokers that are not known here, too. */
+  handle(kind: number, handler: Handler, { guests = false } = {}): void {
     assert(!this.#handlers.has(kind), `requests of kind ${kind} have one handler`)
     this.#handlers.set(kind, handler)
+    if (guests) this.#forGuests.add(kind)
   }
 
   /** Whether both lanes to it are open. */
@@ -204,7 +213,8 @@ export class PeerNetwork implements Outbox {
       world,
       settings,
       reports: this.#reports,
-      onMet: ({ claim }) => this.#acquaintances.met(claim),
+      onMet: ({ claim }) => this.#recognize(claim),
+      onConnected: (id) => this.#options.onConnected?.(id),
       onLost: (id) => inbox.peerLost(id),
     })
   }
@@ -236,7 +246,7 @@ export class PeerNetwork implements Outbox {
       self: this.#self,
       clock: world.clock,
       settings,
-      handlerOf: (kind) => this.#handlers.get(kind),
+      handlerOf: (from, kind) => this.#handlerOf(from, kind),
       onMet: (inbound, met) => this.#met(inbound, met),
       onMessages: (from, messages) => this.#deliver(from, messages),
       onCallFailed: (from, kind, error) => this.#callFailed(from, kind, error),
@@ -256,8 +266,19 @@ export class PeerNetwork implements Outbox {
     return false
   }
 
-  #met(inbound: Inbound, { claim, lane, address }: Met): void {
+  #recognize(claim: Claim): void {
     this.#acquaintances.met(claim)
+    if (this.#acquaintances.isKnown(claim.nodeId)) this.#options.inbox.identify(claim.nodeId, claim.diskId)
+  }
+
+  #handlerOf(from: number, kind: number): Handler | undefined {
+    return this.#acquaintances.isKnown(from) || this.#forGuests.has(kind)
+      ? this.#handlers.get(kind)
+      : undefined
+  }
+
+  #met(inbound: Inbound, { claim, lane, address }: Met): void {
+    this.#recognize(claim)
     // It has dialed again, so what it had before is broken, whether we have seen that or not.
     for (const other of this.#inbounds) {
       if (other === inbound || other.met?.claim.nodeId !== claim.nodeId || other.met.lane !== lane) continue
@@ -268,6 +289,7 @@ export class PeerNetwork implements Outbox {
 
   #deliver(from: number, messages: readonly PeerMessage[]): void {
     const { inbox } = this.#options
+    if (!this.#acquaintances.isKnown(from)) return
     for (const { replica, message } of messages) {
       if (!inbox.receive(from, replica, message)) this.unknownReplicas++
     }

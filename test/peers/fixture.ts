@@ -70,6 +70,7 @@ export class Node {
           return replica.startsWith(topic)
         },
         peerLost: (peer) => this.lost.push(peer),
+        identify: () => {},
       },
       onEvent: (event) => this.events.push(event),
     })
@@ -152,6 +153,7 @@ export class HostedNode extends Node {
           this.lost.push(peer)
           this.host.peerLost(peer)
         },
+        identify: (peer, diskId) => this.host.identify(peer, diskId),
       },
     })
     this.#clock = options.clock

@@ -201,23 +201,44 @@ t.test('strangers are refused, with one clear event on either side', async (t) =
   }
 })
 
-t.test('a node that nobody knows, and one that answers for another', async (t) => {
+t.test('a node that answers for another', async (t) => {
   const stage = new Stage()
   const one = await stage.node({ id: 1 })
   const two = await stage.node({ id: 2 })
-  const three = await stage.node({ id: 3 })
   one.network.setPeers([two.peer, { ...two.peer, id: 5 }])
   two.network.setPeers([one.peer])
-  three.network.setPeers([one.peer])
   await stage.clock.advance(3000)
   t.match(one.said('peer.refused'), [
     /a broker at n2 is refused|node 5 at n2:\d+ refuses this broker: it is not the broker/,
-    /no node 3 is known here/,
   ])
   t.match(two.said('peer.refused'), [/node 1 looks for node 5, and this is 2/])
-  t.match(three.said('peer.refused'), [/node 1 at n1:\d+ refuses this broker: it knows no broker of this id/])
   t.ok(one.network.isConnected(2))
-  await stage.close(one, two, three)
+  await stage.close(one, two)
+})
+
+t.test('a node that nobody knows is a guest: it may ask to join, and say nothing', async (t) => {
+  const stage = new Stage()
+  const one = await stage.node({ id: 1 })
+  const three = await stage.node({ id: 3 })
+  one.network.handle(1, async () => Buffer.from('welcome'), { guests: true })
+  one.network.handle(2, async () => Buffer.from('secret'))
+  one.network.setPeers([])
+  three.network.setPeers([one.peer])
+  await stage.clock.advance(1000)
+  t.ok(three.network.isConnected(1))
+  const asked = three.network.call(1, 1, Buffer.alloc(0), 1000)
+  const refused = three.network.call(1, 2, Buffer.alloc(0), 1000).catch((error: unknown) => error)
+  three.network.send(1, [beat(1)])
+  await stage.clock.advance(100)
+  t.equal(String(await asked), 'welcome')
+  t.match(await refused, { code: 'UNSUPPORTED_VERSION' })
+  t.same(one.got, [], 'nothing that it says reaches a quorum')
+  one.network.setPeers([three.peer])
+  await stage.clock.advance(1000)
+  three.network.send(1, [beat(2)])
+  await stage.clock.advance(100)
+  t.equal(one.got.length, 1, 'until it is one of them')
+  await stage.close(one, three)
 })
 
 t.test('a disk that nobody has told of is learned from the first, and holds', async (t) => {
