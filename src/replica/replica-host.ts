@@ -16,6 +16,7 @@ import type { RaftSettings } from '../raft/state.ts'
 import { BallotFile } from './ballot-file.ts'
 import { membershipsIn, membershipsOf } from './configurations.ts'
 import { Deadlines } from './deadlines.ts'
+import { EarlyVotes } from './early-votes.ts'
 import { type Entries, startPosition } from './entries.ts'
 import { Identities } from './identities.ts'
 import { Member } from './member.ts'
@@ -41,6 +42,8 @@ export interface HostSettings {
   readonly imageBytesMax?: number
   /** Absent: 64. */
   readonly inflightAppendsMax?: number
+  /** Replicas that are not here yet and for which vote requests are kept. Absent: 10,000. */
+  readonly earlyVotesMax?: number
 }
 
 export interface HostOptions {
@@ -84,6 +87,7 @@ export class ReplicaHost {
   readonly #flushes: Deadlines<Member>
   /** The disk that each broker has, as far as it was met. */
   readonly #disks = new Map<number, string>()
+  readonly #earlyVotes: EarlyVotes
   #stirred: Member[] = []
   #isDraining = false
   readonly #outgoing = new Map<number, PeerMessage[]>()
@@ -102,6 +106,10 @@ export class ReplicaHost {
       inflightAppendsMax: settings.inflightAppendsMax ?? 64,
     }
     this.#files = new FilePool({ disk: world.disk, openMax: ballotFilesOpenMax })
+    this.#earlyVotes = new EarlyVotes({
+      replicasMax: settings.earlyVotesMax ?? 10_000,
+      keepMs: settings.electionTimeoutMs,
+    })
     if (options.diskId !== undefined) this.#disks.set(options.nodeId, options.diskId)
     this.#flushes = new Deadlines({
       clock: world.clock,
@@ -163,13 +171,18 @@ export class ReplicaHost {
     })
     this.#members.set(name, member)
     this.#follow(member)
+    const nowMs = world.clock.monotonic()
+    for (const { from, request } of this.#earlyVotes.take(name, nowMs)) member.receive(from, request)
     return member
   }
 
-  /** A message from a peer. For a replica that is not here: dropped, and false. */
+  /** A message from a peer. For a replica that is not here: dropped (vote requests after a moment), and false. */
   receive(from: number, replica: string, message: Message<Entries>): boolean {
     const member = this.#members.get(replica)
-    member?.receive(from, message)
+    if (member !== undefined) member.receive(from, message)
+    else if (message.type === 'voteRequest') {
+      this.#earlyVotes.keep(replica, from, message, this.#options.world.clock.monotonic())
+    }
     return member !== undefined
   }
 
