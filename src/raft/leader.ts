@@ -12,17 +12,27 @@ import { Change } from './change.ts'
 import type { Event } from './event.ts'
 import { haveSame, isJoint, members } from './membership.ts'
 import type { Appended, Conflict, HeartbeatReply, Message } from './message.ts'
-import { Progress } from './progress.ts'
 import { reached } from './quorum.ts'
+import { Replication } from './replication.ts'
 import type { Role, Transitions } from './role.ts'
 import type { State } from './state.ts'
+
+/** Of one follower, as the leader knows it. Positions, and times of its clock: -Infinity for never. */
+export interface FollowerProgress {
+  readonly id: number
+  readonly matched: number
+  readonly durable: number
+  /** When the newest heartbeat that it has answered was sent. */
+  readonly contactMs: number
+  /** It has everything that the log held then. */
+  readonly caughtUpMs: number
+}
 
 export class Leader<Entries> implements Role<Entries> {
   readonly name = 'leader'
   readonly #state: State<Entries>
   readonly #transitions: Transitions
-  /** Of everybody else who receives the log. */
-  readonly #followers = new Map<number, Progress>()
+  readonly #replication: Replication<Entries>
   /** Position of the mark that opened the epoch. */
   readonly #epochStart: number
   #observers: readonly number[] = []
@@ -37,18 +47,19 @@ export class Leader<Entries> implements Role<Entries> {
   constructor(state: State<Entries>, transitions: Transitions, nowMs: number) {
     this.#state = state
     this.#transitions = transitions
+    this.#replication = new Replication(state)
     this.#nowMs = nowMs
     this.#heartbeatDueMs = nowMs + state.settings.heartbeatMs
-    const end = state.extents.end
+    // (Before the epoch's own start is in the log: the followers are asked about what comes before it.)
+    this.#replication.follow(members(state.membership), nowMs)
     this.#epochStart = state.startEpoch()
-    this.#follow(members(state.membership), end)
   }
 
   get leaderId(): number {
     return this.#state.id
   }
   get deadlineMs(): number {
-    return this.#followers.size === 0 ? Infinity : this.#heartbeatDueMs
+    return this.#replication.followers.size === 0 ? Infinity : this.#heartbeatDueMs
   }
   get isReady(): boolean {
     return this.#state.highWatermark > this.#epochStart
@@ -60,7 +71,7 @@ export class Leader<Entries> implements Role<Entries> {
 
   /** Who receives the log beside the voters. */
   get observers(): readonly number[] {
-    return [...this.#followers.keys()].filter(
+    return [...this.#replication.followers.keys()].filter(
       (follower) => !members(this.#state.membership).includes(follower),
     )
   }
@@ -73,19 +84,28 @@ export class Leader<Entries> implements Role<Entries> {
   /** The largest position that so many voters hold durably. */
   heldBy(count: number): number {
     const { membership } = this.#state
-    const positions = membership.voters.map((voter) => this.#durableOf(voter)).sort((a, b) => b - a)
+    const positions = membership.voters
+      .map((voter) => this.#replication.durableOf(voter))
+      .sort((a, b) => b - a)
     return positions[Math.min(count, positions.length) - 1] ?? 0
   }
   /** Voters that are heard and hold all that was committed an election time-out ago, itself among them. */
   inSync(nowMs: number): readonly number[] {
     const { membership, id, settings, highWatermark } = this.#state
     return membership.voters.filter((voter) => {
-      const progress = this.#followers.get(voter)
+      const progress = this.#replication.followers.get(voter)
       if (progress === undefined) return voter === id
       const isHeard = nowMs - progress.contactMs < settings.electionTimeoutMs
       const isNear =
-        progress.durable >= highWatermark || nowMs - progress.movedMs < settings.electionTimeoutMs
+        progress.durable >= highWatermark || nowMs - progress.caughtUpMs < settings.electionTimeoutMs
       return isHeard && isNear && progress.phase === 'stream' && !this.#state.isEstranged(voter)
+    })
+  }
+
+  /** Where everybody else who receives the log stands. */
+  get progress(): readonly FollowerProgress[] {
+    return [...this.#replication.followers].map(([id, { matched, durable, contactMs, caughtUpMs }]) => {
+      return { id, matched, durable, contactMs, caughtUpMs }
     })
   }
 
@@ -104,13 +124,15 @@ export class Leader<Entries> implements Role<Entries> {
   }
 
   tick(nowMs: number): void {
-    const { settings, membership, id, epoch, highWatermark } = this.#state
+    const { settings, membership, id, epoch, extents, highWatermark } = this.#state
     this.#nowMs = nowMs
-    if (this.#followers.size === 0 || nowMs < this.#heartbeatDueMs) return
+    if (this.#replication.followers.size === 0 || nowMs < this.#heartbeatDueMs) return
     // Check-quorum: a leader that a majority does not hear would serve old state.  @source thesis 6.2
     const contactMs = reached(membership, (voter) => {
       if (voter === id) return nowMs
-      return this.#state.isEstranged(voter) ? -Infinity : (this.#followers.get(voter)?.contactMs ?? -Infinity)
+      return this.#state.isEstranged(voter)
+        ? -Infinity
+        : (this.#replication.followers.get(voter)?.contactMs ?? -Infinity)
     })
     if (nowMs - contactMs >= settings.electionTimeoutMs) {
       this.#transitions.follow(epoch, -1, nowMs)
@@ -118,27 +140,28 @@ export class Leader<Entries> implements Role<Entries> {
     }
     if (nowMs >= this.#transferEndsMs) this.#endTransfer()
     this.#heartbeatDueMs = nowMs + settings.heartbeatMs
-    for (const [peer, progress] of this.#followers) {
+    for (const [peer, progress] of this.#replication.followers) {
       progress.toldHighWatermark = highWatermark
+      progress.mark(extents.end, nowMs)
       this.#state.send(peer, { type: 'heartbeat', epoch, sentMs: nowMs, highWatermark })
     }
   }
 
   receive(from: number, message: Message<Entries>, nowMs: number): void {
-    const progress = this.#followers.get(from)
+    const progress = this.#replication.followers.get(from)
     this.#nowMs = nowMs
     if (progress === undefined) return
     switch (message.type) {
       case 'appended':
-        this.#appended(from, progress, message, nowMs)
+        this.#appended(from, message, nowMs)
         break
       case 'conflict':
-        this.#conflict(from, progress, message, nowMs)
+        this.#conflict(from, message, nowMs)
         break
       case 'heartbeatReply':
         progress.contactMs = Math.max(progress.contactMs, message.sentMs)
-        this.#appended(from, progress, message, nowMs)
-        this.#unstick(from, progress, message.matched, nowMs)
+        this.#appended(from, message, nowMs)
+        this.#replication.unstick(from, message.matched, nowMs)
         break
       case 'installed':
         progress.installed(message.position, message.received, nowMs)
@@ -154,38 +177,19 @@ export class Leader<Entries> implements Role<Entries> {
     }
   }
 
-  /** The driver has read for a follower. */
   read(read: Extract<Event<Entries>, { type: 'read' }>): void {
-    const { extents, epoch, highWatermark } = this.#state
-    const progress = this.#followers.get(read.to)
-    // Since the read began the follower may have had to be probed again, or another leadership of ours has begun.
-    if (epoch !== read.epoch || progress?.phase !== 'stream' || progress.next !== read.from) return
-    progress.isReading = false
-    if (read.from < extents.start) {
-      // Trimmed meanwhile.
-      progress.probe(progress.durable)
-      return
-    }
-    assert(read.until > read.from && read.until <= extents.end, 'a read gives units that are there')
-    progress.toldHighWatermark = highWatermark
-    this.#state.send(read.to, {
-      type: 'append',
-      epoch,
-      from: read.from,
-      fromEpoch: extents.epochBefore(read.from),
-      runs: extents.runs(read.from, read.until),
-      entries: read.entries,
-      highWatermark,
-      attempt: progress.attempt,
-    })
-    progress.sent(read.until, read.bytes)
+    this.#replication.read(read)
   }
 
   peerLost(peer: number): void {
-    const progress = this.#followers.get(peer)
-    if (progress?.phase === 'stream') progress.probe(progress.durable)
-    else if (progress?.phase === 'behind') progress.beginInstall()
-    else if (progress !== undefined) progress.probeSentMs = -Infinity
+    this.#replication.peerLost(peer)
+  }
+
+  /** A turn has added up to this. */
+  flush(): void {
+    if (!this.#maybeChange()) return
+    this.#maybeFollowOthers()
+    this.#replication.flush(this.#nowMs)
   }
 
   observe(observers: readonly number[], nowMs: number): void {
@@ -210,16 +214,13 @@ export class Leader<Entries> implements Role<Entries> {
     this.#known = { position: -2, isCommitted: false }
   }
 
-  /** Another disk, or the right one again: what was said before is void. */
+  /** Another disk, or the right one again. */
   estranged(peer: number): void {
-    if (!this.#followers.has(peer)) return
-    const { end } = this.#state.extents
-    this.#followers.delete(peer)
-    this.#follow([peer], end)
+    this.#replication.estranged(peer, this.#nowMs)
   }
 
   transfer(to: number, nowMs: number): void {
-    if (!this.#followers.has(to) || !this.#state.membership.voters.includes(to)) return
+    if (!this.#replication.followers.has(to) || !this.#state.membership.voters.includes(to)) return
     // Never in the middle of a change: the next leader would have to finish what this one knows better.
     if (this.change !== 'none') return
     this.#transferTo = to
@@ -227,93 +228,24 @@ export class Leader<Entries> implements Role<Entries> {
     this.#maybeHandOver()
   }
 
-  /** One read per follower and turn, however many proposals it brought; and the news of a commit, if nothing else carries it. */
-  flush(): void {
-    if (!this.#maybeChange()) return
-    this.#maybeFollowOthers()
-    const { extents, settings, epoch, highWatermark } = this.#state
-    for (const [to, progress] of this.#followers) {
-      if (progress.next < extents.start) progress.fallBehind()
-      const install = progress.takeInstall(this.#nowMs)
-      if (install !== null) this.#state.install({ to, ...install, epoch })
-      if (progress.phase !== 'stream' || progress.isReading) continue
-      if (progress.next < extents.end) {
-        if (!progress.hasRoom(settings)) continue
-        progress.isReading = true
-        this.#state.read({ to, from: progress.next, bytesMax: settings.appendBytesMax, epoch })
-      } else if (progress.toldHighWatermark < highWatermark) {
-        progress.toldHighWatermark = highWatermark
-        this.#state.send(to, { type: 'advance', epoch, highWatermark })
-      }
-    }
-  }
-
-  #appended(from: number, progress: Progress, said: Appended | HeartbeatReply, nowMs: number): void {
-    assert(said.matched <= this.#state.extents.end, 'a follower holds no more than its leader')
-    if (progress.phase === 'behind' && said.matched >= this.#state.extents.start) progress.probe(said.matched)
-    if (!progress.maybeAdvance(said.matched, said.durable, nowMs)) return
+  #appended(from: number, said: Appended | HeartbeatReply, nowMs: number): void {
+    if (!this.#replication.appended(from, said, nowMs)) return
     this.#maybeCommit()
     this.#change?.advanced(from, said.durable, this.#state.extents.end, nowMs)
     if (from === this.#transferTo) this.#maybeHandOver()
   }
 
-  #conflict(from: number, progress: Progress, said: Conflict, nowMs: number): void {
-    // One complaint ends an attempt: a follower that missed one append complains about all that followed.
-    if (said.attempt !== progress.attempt || progress.phase === 'behind') return
-    // It has forgotten what it called durable: its word counts no more, and it begins anew.
-    if (said.from <= progress.durableBefore) {
-      this.#state.setEstranged(from, true)
-      this.estranged(from)
-      return
-    }
-    if (said.from <= progress.durable) return
-    const { extents } = this.#state
-    const next = extents.lastAtMost(said.positionEpoch, Math.min(said.position, said.from))
-    assert(next < said.from, 'a conflict leads downwards')
-    progress.probe(next)
-    this.#probe(from, progress, nowMs)
-  }
-
-  /** What was lost on the way is not answered; the heartbeats show it. */
-  #unstick(to: number, progress: Progress, matched: number, nowMs: number): void {
-    const { settings } = this.#state
-    const { electionTimeoutMs, heartbeatMs } = settings
-    if (progress.isInstallLost(nowMs, electionTimeoutMs)) progress.beginInstall()
-    if (progress.phase === 'stream' && nowMs - progress.movedMs >= electionTimeoutMs) progress.probe(matched)
-    if (progress.phase === 'probe' && nowMs - progress.probeSentMs >= 2 * heartbeatMs) {
-      this.#probe(to, progress, nowMs)
-    }
-  }
-
-  #probe(to: number, progress: Progress, nowMs: number): void {
-    const { extents, epoch, highWatermark } = this.#state
-    if (progress.next < extents.start) {
-      progress.fallBehind()
-      return
-    }
-    progress.probeSentMs = nowMs
-    this.#state.send(to, {
-      type: 'append',
-      epoch,
-      from: progress.next,
-      fromEpoch: extents.epochBefore(progress.next),
-      runs: [],
-      entries: null,
-      highWatermark,
-      attempt: progress.attempt,
-    })
+  #conflict(from: number, said: Conflict, nowMs: number): void {
+    if (!this.#replication.conflict(from, said, nowMs)) return
+    // Its disk has forgotten what it called durable: its word counts no more, and it begins anew.
+    this.#state.setEstranged(from, true)
+    this.estranged(from)
   }
 
   /** Counts replicas only for units of its own epoch: older ones are committed by what follows them.  @source Raft 5.4.2 */
   #maybeCommit(): void {
-    const position = reached(this.#state.membership, (voter) => this.#durableOf(voter))
+    const position = reached(this.#state.membership, (voter) => this.#replication.durableOf(voter))
     if (position > this.#epochStart) this.#state.maybeCommit(position)
-  }
-
-  #durableOf(voter: number): number {
-    const { id, extents } = this.#state
-    if (voter === id) return extents.durable
-    return this.#state.isEstranged(voter) ? 0 : (this.#followers.get(voter)?.durable ?? 0)
   }
 
   #isCommitted(position: number): boolean {
@@ -341,8 +273,10 @@ export class Leader<Entries> implements Role<Entries> {
   /** A leader that is no voter any more: whoever has everything takes over at once. */
   #leave(): void {
     const { extents, epoch, membership } = this.#state
-    const heir = membership.voters.find((voter) => this.#followers.get(voter)?.durable === extents.end)
-    for (const to of this.#followers.keys()) {
+    const heir = membership.voters.find(
+      (voter) => this.#replication.followers.get(voter)?.durable === extents.end,
+    )
+    for (const to of this.#replication.followers.keys()) {
       this.#state.send(to, { type: 'advance', epoch, highWatermark: this.#state.highWatermark })
     }
     if (heir !== undefined) this.#state.send(heir, { type: 'timeoutNow', epoch })
@@ -351,32 +285,23 @@ export class Leader<Entries> implements Role<Entries> {
 
   /** Who receives the log follows from the configuration, and shrinks only when that is committed. */
   #maybeFollowOthers(): void {
-    const { membership, highWatermark, epoch, extents } = this.#state
+    const { membership, highWatermark, epoch } = this.#state
     const isCommitted = this.#isCommitted(membership.position)
     if (this.#known.position === membership.position && this.#known.isCommitted === isCommitted) return
     this.#known = { position: membership.position, isCommitted }
     const wanted = new Set([...members(membership), ...this.#observers, ...(this.#change?.voters ?? [])])
-    this.#follow([...wanted], extents.end)
+    this.#replication.follow([...wanted], this.#nowMs)
     if (!isCommitted) return
-    for (const [to, progress] of this.#followers) {
+    for (const [to, progress] of this.#replication.followers) {
       if (wanted.has(to)) continue
-      this.#followers.delete(to)
+      this.#replication.unfollow(to)
       // So that it knows that it is out.
       if (progress.phase === 'stream') this.#state.send(to, { type: 'advance', epoch, highWatermark })
     }
   }
 
-  #follow(peers: readonly number[], end: number): void {
-    for (const peer of peers) {
-      if (peer === this.#state.id || this.#followers.has(peer)) continue
-      const progress = new Progress(end, this.#nowMs)
-      this.#followers.set(peer, progress)
-      this.#probe(peer, progress, this.#nowMs)
-    }
-  }
-
   #maybeHandOver(): void {
-    const progress = this.#followers.get(this.#transferTo)
+    const progress = this.#replication.followers.get(this.#transferTo)
     if (progress?.durable !== this.#state.extents.end) return
     this.#state.send(this.#transferTo, { type: 'timeoutNow', epoch: this.#state.epoch })
   }

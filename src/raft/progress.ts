@@ -21,6 +21,10 @@ export class Progress {
   contactMs: number
   /** When the follower last got further, or had nothing to get. */
   movedMs: number
+  /** It holds durably what the leader's log held then; -Infinity: never yet. */
+  caughtUpMs = -Infinity
+  /** What the log held a moment ago, until the follower has it. */
+  #mark: { readonly end: number; readonly atMs: number } | null = null
   /** When the probe that is under way left; -Infinity for none. */
   probeSentMs = -Infinity
   #matched = 0
@@ -46,6 +50,10 @@ export class Progress {
   }
   get next(): number {
     return this.#next
+  }
+  /** As far as it has said, its log is the leader's. */
+  get matched(): number {
+    return this.#matched
   }
   /** How often this follower was probed anew: what answers an earlier attempt says nothing about this one. */
   get attempt(): number {
@@ -90,6 +98,19 @@ export class Progress {
     if (durable <= this.#durable) return false
     this.#durable = durable
     return true
+  }
+
+  /** The log ends there now: one such place at a time is remembered, so that a busy follower is measured, too. */
+  mark(end: number, nowMs: number): void {
+    this.#mark ??= { end, atMs: nowMs }
+  }
+
+  /** It has said how far it is, and the log ends at `end` now. */
+  compare(end: number, nowMs: number): void {
+    if (this.#durable >= end) this.caughtUpMs = nowMs
+    else if (this.#mark !== null && this.#durable >= this.#mark.end) this.caughtUpMs = this.#mark.atMs
+    else return
+    this.#mark = null
   }
 
   /** Looks again for where the logs agree, from `next` downwards. What was under way is forgotten. */

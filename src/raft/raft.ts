@@ -7,7 +7,7 @@
  *   ready.ts      what goes out, and the durability rule  extents.ts  epochs and ends of the log
  *   state.ts      what every role shares                  quorum.ts   majorities
  *   follower.ts, candidate.ts, leader.ts                  what only one role has
- *   progress.ts   the leader's knowledge of a follower
+ *   replication.ts  the leader's log on its way to the others; progress.ts  what it knows of one of them
  *
  *     follower --- election time-out ---> candidate (pre-vote) --- majority would ---> candidate (vote) --- majority ---> leader
  *        ^   ^----------- lost, or a leader is heard ---------------|---------------------|                                |
@@ -31,7 +31,7 @@ import { Candidate } from './candidate.ts'
 import type { Event } from './event.ts'
 import { Extents, type ExtentsAtOpen } from './extents.ts'
 import { Follower } from './follower.ts'
-import { Leader } from './leader.ts'
+import { type FollowerProgress, Leader } from './leader.ts'
 import type { PlacedMembership } from './membership.ts'
 import type { Message, VoteRequest } from './message.ts'
 import type { Ballot, Ready } from './ready.ts'
@@ -116,6 +116,10 @@ export class Raft<Entries> implements Transitions {
   /** On the leader: the voters that keep up with it, itself among them. */
   inSync(nowMs: number): readonly number[] {
     return this.#role instanceof Leader ? this.#role.inSync(nowMs) : []
+  }
+  /** On the leader: where everybody else stands. */
+  get progress(): readonly FollowerProgress[] {
+    return this.#role instanceof Leader ? this.#role.progress : []
   }
   get votedFor(): number {
     return this.#state.votedFor

@@ -16,13 +16,15 @@ import { batchSize, stamp } from '../records/batch.ts'
 import type { BallotFile } from './ballot-file.ts'
 import { areWhole, type Entries, startPosition } from './entries.ts'
 import { Loop } from './loop.ts'
-import type { Proposed, Replica, ReplicaSettings } from './replica.ts'
+import type { Proposed, Replica, ReplicaProgress, ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
+import { standings } from './standings.ts'
 import { StartMoves } from './start-moves.ts'
 import type { MemberOptions, Surroundings, Told } from './surroundings.ts'
 import { Uncommitted } from './uncommitted.ts'
 import { VoterChanges } from './voter-changes.ts'
 import { type OnCommitted, Waiters } from './waiters.ts'
+import { Watchers } from './watchers.ts'
 
 export class Member implements Replica {
   readonly name: string
@@ -37,14 +39,13 @@ export class Member implements Replica {
   readonly #uncommitted = new Uncommitted()
   readonly #starts: StartMoves
   readonly #voters: VoterChanges
-  readonly #listeners = new Set<(replica: Replica) => void>()
+  readonly #watchers = new Watchers()
   #uncommittedBytesMax: number
   #floor: number
   #highWatermark: number
   #fault: Faulted | null = null
   #closing: Promise<void> | null = null
   #isClosed = false
-  #whenReady: { resolve: () => void; reject: (refused: Refused) => void }[] = []
   #told: Told
 
   constructor(options: MemberOptions) {
@@ -132,32 +133,26 @@ export class Member implements Replica {
       this.#raft.observers.length > 0 || members(this.#raft.membership).some((id) => id !== this.#raft.id)
     )
   }
-  /** Receive the log and do not count; known on the leader only. */
   get observers(): readonly number[] {
     return this.#raft.observers
   }
-  /** Voters that keep up with the leader, itself among them; 0 on others. For a check before an append with acks=all. */
-  get inSyncReplicas(): number {
-    return this.isReady ? this.#raft.inSync(this.#surroundings.nowMs()).length : 0
+  get inSync(): readonly number[] {
+    return this.isReady ? this.#raft.inSync(this.#surroundings.nowMs()) : []
   }
 
-  /**
-   * From now on these vote. Newcomers are brought up to date first; then both the old and the new voters have to agree, and when this
-   * resolves only the new ones do. Should this leader not be among them, it hands over.
-   * @throws Refused NOT_LEADER_OR_FOLLOWER, REASSIGNMENT_IN_PROGRESS, INVALID_REPLICA_ASSIGNMENT, KAFKA_STORAGE_ERROR,
-   *   REQUEST_TIMED_OUT (leadership lost: it may yet happen), NO_REASSIGNMENT_IN_PROGRESS (`abandonChange`)
-   */
+  progress(): readonly ReplicaProgress[] {
+    return this.#isServed ? standings(this.#raft, this.log, this.#surroundings.nowMs()) : []
+  }
+
   async changeVoters(voters: readonly number[]): Promise<void> {
     this.#checkLeads()
     await this.#voters.change(voters)
   }
 
-  /** Gives up a change whose newcomers are not up to date yet; later it goes on, whoever leads. */
   abandonChange(): void {
     this.#loop.step({ type: 'abandonChange' })
   }
 
-  /** On the leader: these receive the log, too. For as long as it leads. */
   observe(observers: readonly number[]): void {
     this.#loop.step({ type: 'observers', observers, nowMs: this.#surroundings.nowMs() })
   }
@@ -226,12 +221,11 @@ export class Member implements Replica {
   async whenReady(): Promise<void> {
     if (this.isReady) return
     if (this.#isOff) throw this.#hopeless()
-    await new Promise<void>((resolve, reject) => this.#whenReady.push({ resolve, reject }))
+    await this.#watchers.untilReady()
   }
 
   onAdvance(listener: (replica: Replica) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#watchers.add(listener)
   }
 
   configure(settings: ReplicaSettings): void {
@@ -240,12 +234,10 @@ export class Member implements Replica {
     this.#loop.configure(settings)
   }
 
-  /** Stands for election now. Harmless on a leader. */
   campaign(): void {
     this.#loop.step({ type: 'campaign', nowMs: this.#surroundings.nowMs() })
   }
 
-  /** Hands leadership over to a voter as soon as that has everything; nothing happens when this member does not lead. */
   transferLeadership(to: number): void {
     this.#loop.step({ type: 'transfer', to, nowMs: this.#surroundings.nowMs() })
   }
@@ -331,8 +323,8 @@ export class Member implements Replica {
     this.#uncommitted.commit(highWatermark)
     this.#waiters.release(this.#acknowledged)
     this.#starts.maybeRaise(Math.min(this.#raft.highWatermark, log.durablePosition))
-    if (isReady) for (const { resolve } of this.#whenReady.splice(0)) resolve()
-    if (hasMoved) this.#notify()
+    if (isReady) this.#watchers.ready()
+    if (hasMoved) this.#watchers.tell(this)
   }
 
   /** Below this offset a producer that wants all replicas is answered. @source Kafka's min.insync.replicas */
@@ -340,10 +332,6 @@ export class Member implements Replica {
     const { voters } = this.#raft.membership
     if (this.#floor <= majority(voters.length)) return this.#highWatermark
     return Math.min(this.#highWatermark, this.log.offsetAt(this.#raft.heldBy(this.#floor)))
-  }
-
-  #notify(): void {
-    for (const listener of this.#listeners) listener(this)
   }
 
   /** The disk has failed this partition. @throws `error` when it is none of the disk's */
@@ -354,8 +342,8 @@ export class Member implements Replica {
     this.#loop.stop()
     this.#tell('error', 'replica.faulted', `offline until the broker restarts: ${error.message}`)
     this.#refuseAll(this.#storageError())
-    for (const { reject } of this.#whenReady.splice(0)) reject(this.#storageError())
-    this.#notify()
+    this.#watchers.hopeless(this.#storageError())
+    this.#watchers.tell(this)
   }
 
   #refuseAll(refused: Refused): void {
@@ -374,9 +362,9 @@ export class Member implements Replica {
     this.#loop.stop()
     this.#surroundings.forget(this)
     this.#refuseAll(leadershipLost())
-    for (const { reject } of this.#whenReady.splice(0)) reject(this.#hopeless())
+    this.#watchers.hopeless(this.#hopeless())
     this.#isClosed = true
-    this.#notify()
+    this.#watchers.tell(this)
     this.#ballotFile.close()
     await this.log.close()
   }

@@ -19,6 +19,10 @@ export interface Replica {
   /** -1 when unknown. */
   readonly leaderId: number
   readonly voters: readonly number[]
+  /** On the leader: the voters that keep up with it, itself among them; [] on others, and while it is not ready. */
+  readonly inSync: readonly number[]
+  /** On the leader: who receives the log and does not count; [] on others. */
+  readonly observers: readonly number[]
   /**
    * It leads and the start of its own epoch is committed: only then may it serve (R-08). Elected is not ready.
    */
@@ -51,12 +55,43 @@ export interface Replica {
    * own image has not come further yet. Never called: nothing is kept.
    */
   retainFrom(offset: number): void
+  /**
+   * From now on these vote. Newcomers are brought up to date first; then both the old and the new voters have to agree, and when this
+   * resolves only the new ones do. Should this leader not be among them, it hands over.
+   * @throws Refused NOT_LEADER_OR_FOLLOWER, REASSIGNMENT_IN_PROGRESS, INVALID_REPLICA_ASSIGNMENT, KAFKA_STORAGE_ERROR,
+   *   REQUEST_TIMED_OUT (leadership lost: it may yet happen), NO_REASSIGNMENT_IN_PROGRESS (`abandonChange`)
+   */
+  changeVoters(voters: readonly number[]): Promise<void>
+  /** Gives up a change whose newcomers are not up to date yet; later it goes on, whoever leads. */
+  abandonChange(): void
+  /** On the leader: these receive the log, too, and do not count. For as long as it leads. */
+  observe(observers: readonly number[]): void
+  /** Stands for election now. Harmless on a leader, and on who may not. */
+  campaign(): void
+  /** Hands leadership over to a voter as soon as that has everything; nothing happens on others, and during a change of voters. */
+  transferLeadership(to: number): void
+  /** On the leader: where everybody stands who receives the log, itself first; [] on others. */
+  progress(): readonly ReplicaProgress[]
   /** Resolves when `isReady`; rejects Refused when that is hopeless (closed, faulted). */
   whenReady(): Promise<void>
   /** Called at most once per turn when the high watermark, the start, the role or the epoch has moved. Returns the unsubscriber. */
   onAdvance(listener: (replica: Replica) => void): () => void
   configure(settings: ReplicaSettings): void
   close(): Promise<void>
+}
+
+/** One member as the leader knows it. Offsets are exclusive ends; times are of the leader's monotonic clock, -Infinity for never. */
+export interface ReplicaProgress {
+  readonly id: number
+  readonly isVoter: boolean
+  /** What it is known to hold. */
+  readonly endOffset: number
+  /** Of that, what survives a crash: what counts. */
+  readonly durableOffset: number
+  /** When the newest heartbeat that it has answered was sent. */
+  readonly contactMs: number
+  /** It holds durably what the leader held then. */
+  readonly caughtUpMs: number
 }
 
 export interface Proposed {

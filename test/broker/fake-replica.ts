@@ -5,7 +5,7 @@
 import { Faulted, Refused } from '../../src/base/errors.ts'
 import type { Log, ProducerStates, ReadBatches, RecordPlace } from '../../src/log/log.ts'
 import * as batch from '../../src/records/batch.ts'
-import type { Proposed, Replica } from '../../src/replica/replica.ts'
+import type { Proposed, Replica, ReplicaProgress } from '../../src/replica/replica.ts'
 
 interface Waiter {
   readonly endOffset: number
@@ -20,6 +20,8 @@ export class FakeReplica implements Replica {
   epoch = 3
   leaderId = 1
   voters = [1]
+  inSync = [1]
+  observers: number[] = []
   isReady = true
   highWatermark = 0
   fault: Faulted | null = null
@@ -97,6 +99,19 @@ export class FakeReplica implements Replica {
   }
   configure(): void {}
   retainFrom(): void {}
+  changeVoters(voters: readonly number[]): Promise<void> {
+    this.voters = [...voters]
+    return Promise.resolve()
+  }
+  abandonChange(): void {}
+  observe(observers: readonly number[]): void {
+    this.observers = [...observers]
+  }
+  campaign(): void {}
+  transferLeadership(): void {}
+  progress(): readonly ReplicaProgress[] {
+    return []
+  }
   close(): Promise<void> {
     return Promise.resolve()
   }

@@ -293,7 +293,7 @@ t.test('min.insync.replicas is a floor above the majority', async (t) => {
   await cluster.open()
   const leader = await cluster.leader()
   await cluster.clock.advance(100)
-  t.equal(leader.inSyncReplicas, 3)
+  t.same(leader.inSync, [1, 2, 3])
   const fates: string[] = []
   cluster.isolate(3)
   propose(leader, fates, 'a')
@@ -301,8 +301,38 @@ t.test('min.insync.replicas is a floor above the majority', async (t) => {
   t.same(fates, [])
   t.equal(leader.highWatermark, 1, 'committed all the same: consumers see it')
   await cluster.clock.advance(200)
-  t.equal(leader.inSyncReplicas, 2)
+  t.same(leader.inSync, [1, 2])
   cluster.heal()
   await cluster.clock.advance(500)
   t.same(fates, ['a committed'])
+})
+
+t.test('the leader knows where everybody stands, observers too', async (t) => {
+  const cluster = new Cluster(4)
+  cluster.voters = [1, 2, 3]
+  await cluster.open()
+  const leader = await cluster.leader()
+  leader.observe([4])
+  const id = cluster.idOf(leader)
+  const cut = id === 3 ? 2 : 3
+  await cluster.clock.advance(100)
+  t.same(leader.observers, [4])
+  cluster.isolate(cut)
+  const cutMs = cluster.clock.monotonic()
+  const fates: string[] = []
+  propose(leader, fates, 'a', 'b')
+  await cluster.clock.advance(100)
+  const progress = leader.progress()
+  t.equal(progress[0]?.id, id, 'itself first')
+  t.same(
+    progress.toSorted((a, b) => a.id - b.id).map((one) => [one.id, one.isVoter, one.durableOffset]),
+    [1, 2, 3, 4].map((one) => [one, one !== 4, one === cut ? 0 : 2]),
+  )
+  for (const { id: one, endOffset, contactMs, caughtUpMs } of progress) {
+    t.equal(endOffset, one === cut ? 0 : 2)
+    t.equal(contactMs > cutMs, one !== cut, 'who was heard since')
+    t.equal(caughtUpMs > cutMs, one !== cut, 'who has had everything since')
+  }
+  const others = cluster.members.filter((member) => member !== leader)
+  for (const member of others) t.same([member.progress(), member.inSync, member.observers], [[], [], []])
 })
