@@ -1,0 +1,64 @@
+/**
+ * Real brokers under attack, with clients that check.
+ *
+ *     npm run nemesis -- --minutes 5 --faults kill,pause,isolate     faults at random, a quarter of the time none
+ *     npm run nemesis -- --kills 200                                 kill -9 of random brokers, one after the other
+ *     npm run nemesis -- --rounds term,pause,fsync,kill              just these, in this order
+ *
+ * The last line is the verdict. Where namespaces can be made (root, or a user who may) each broker has a host of its own.
+ */
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { attack, type Report } from './attack.ts'
+import { faults, needRoom } from './faults.ts'
+import { isInRoom, runInRoom, whyNoRoom } from './room.ts'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string' },
+    kills: { type: 'string' },
+    rounds: { type: 'string' },
+    faults: { type: 'string' },
+    'lasts-ms': { type: 'string', default: '2000' },
+    /** Where the report goes as JSON. */
+    report: { type: 'string' },
+    'keep-data': { type: 'boolean', default: false },
+    brokers: { type: 'string', default: '3' },
+    set: { type: 'string', multiple: true, default: [] },
+  },
+})
+
+if (!isInRoom() && whyNoRoom() === false) {
+  process.exit(await runInRoom(fileURLToPath(import.meta.url), process.argv.slice(2)))
+}
+const possible = Object.keys(faults).filter((name) => isInRoom() || !needRoom.includes(name))
+const named = values.faults?.split(',') ?? possible
+const kills = values.kills === undefined ? null : Number(values.kills)
+const rounds = kills === null ? (values.rounds?.split(',') ?? null) : Array<string>(kills).fill('kill')
+for (const name of [...named, ...(rounds ?? [])]) {
+  if (faults[name] === undefined)
+    throw new Error(`there is no fault '${name}': ${Object.keys(faults).join(', ')}`)
+  if (!possible.includes(name)) throw new Error(`'${name}' needs hosts of their own: ${String(whyNoRoom())}`)
+}
+const report = await attack({
+  faults: named,
+  rounds,
+  minutes: Number(values.minutes ?? 2),
+  lastsMs: Number(values['lasts-ms']),
+  brokers: Number(values.brokers),
+  keepData: values['keep-data'],
+  settings: Object.fromEntries(values.set.map((text) => text.split('=') as [string, string])),
+  say: (line) => process.stdout.write(`${line}\n`),
+})
+if (values.report !== undefined) writeFileSync(values.report, `${JSON.stringify(report, null, 2)}\n`)
+process.stdout.write(`${verdictOf(report)}\n`)
+process.exit(report.isSound ? 0 : 1)
+
+function verdictOf({ isSound, faults, records, anomalies, violations }: Report): string {
+  const done = Object.entries(faults).map(([name, count]) => `${count} ${name}`)
+  const what = `${records} records, ${done.join(', ') || 'no fault'}`
+  return isSound
+    ? `sound: ${what}`
+    : `NOT SOUND: ${anomalies.length} anomalies, ${violations.length} violations; ${what}`
+}
