@@ -20,6 +20,7 @@ export class BrokerProcess {
   static async start(
     settings: Readonly<Record<string, string>> = {},
     folder?: string,
+    more: readonly string[] = [],
   ): Promise<BrokerProcess> {
     const data = folder ?? mkdtempSync(join(tmpdir(), 'lograft-bench-'))
     const flags = Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`])
@@ -38,6 +39,7 @@ export class BrokerProcess {
         '--data-dir',
         data,
         ...flags,
+        ...more,
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )

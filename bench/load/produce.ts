@@ -11,6 +11,8 @@ export interface ProduceLoad {
   readonly bootstrap: string
   readonly topic: string
   readonly partitions: number
+  /** Only these of them. */
+  readonly indexes?: readonly number[]
   readonly acks: 0 | 1 | -1
   readonly payload: Payload
   readonly connections: number
@@ -23,7 +25,8 @@ export interface Throughput {
 }
 
 function framesOf(load: ProduceLoad): Buffer[] {
-  return Array.from({ length: load.partitions }, (_, index) =>
+  const indexes = load.indexes ?? Array.from({ length: load.partitions }, (_, index) => index)
+  return indexes.map((index) =>
     frameOf(Produce, version, {
       acks: load.acks,
       timeoutMs: 30_000,

@@ -9,13 +9,14 @@ export async function makeTopic(
   name: string,
   partitions: number,
   configs: Readonly<Record<string, string>>,
+  replicationFactor = 1,
 ): Promise<void> {
   const answer = await connection.ask(CreateTopics, 4, {
     topics: [
       {
         name,
         numPartitions: partitions,
-        replicationFactor: 1,
+        replicationFactor,
         assignments: [],
         configs: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
       },
