@@ -7,8 +7,15 @@ export interface Outcome<Item> {
   readonly error: KafkaError | null
 }
 
-/** Retriable for producers, who may wait for a topic; here it is the answer. */
-const finalCodes = new Set<string>(['UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID', 'REQUEST_TIMED_OUT'])
+/** Retriable for whoever may wait, as producers do for a topic; here it is the answer. */
+const finalCodes = new Set<string>([
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'UNKNOWN_TOPIC_ID',
+  'REQUEST_TIMED_OUT',
+  'PREFERRED_LEADER_NOT_AVAILABLE',
+  'ELIGIBLE_LEADERS_NOT_AVAILABLE',
+  'ELECTION_NOT_NEEDED',
+])
 
 /**
  * Runs `attempt` for all items, then again for those whose error may pass, until none is left or time is up.

@@ -5,8 +5,12 @@
 import { DescribeLogDirs } from '../src/protocol/apis/describe-log-dirs.ts'
 import { alterConfigs, type ConfigEntry, type ConfigResource, describeConfigs } from './admin-configs.ts'
 import * as groups from './admin-groups.ts'
+import { type ElectionType, electLeaders, transferLeadership } from './admin-leaders.ts'
+import { describeQuorum, type QuorumDescription, unregisterBroker } from './admin-quorum.ts'
+import * as moves from './admin-reassignments.ts'
 import * as topics from './admin-topics.ts'
 import type { Cluster } from './cluster.ts'
+import { type DecommissionOptions, decommission } from './decommission.ts'
 import { expectNone } from './errors.ts'
 import type { BrokerMetadata, TopicMetadata } from './metadata.ts'
 import {
@@ -17,6 +21,8 @@ import {
   type Position,
 } from './offsets.ts'
 import type { TopicPartition } from './partition.ts'
+import type { WaitOptions } from './progress.ts'
+import type { LeaderTransfer } from './transfer-plan.ts'
 
 export interface ClusterDescription {
   readonly clusterId: string | null
@@ -151,6 +157,63 @@ export class Admin {
       Promise.all(ids.map((nodeId) => logDirsOf(cluster, nodeId))),
     )
     return perBroker.flat()
+  }
+
+  /** The quorum of the controllers, as their leader sees it. */
+  describeQuorum(): Promise<QuorumDescription> {
+    return this.#run('describeQuorum', (cluster) => describeQuorum(cluster))
+  }
+
+  /** Begins to move partitions to other brokers, or takes moves back; `awaitReassignments` waits for the end. */
+  alterPartitionReassignments(list: readonly moves.Reassignment[]): Promise<void> {
+    return this.#run('alterPartitionReassignments', (cluster) =>
+      moves.alterPartitionReassignments(cluster, list),
+    )
+  }
+
+  /** Moves that are under way; only those of `partitions` when they are given. */
+  listPartitionReassignments(
+    partitions: readonly TopicPartition[] | null = null,
+  ): Promise<moves.OngoingReassignment[]> {
+    return this.#run('listPartitionReassignments', (cluster) =>
+      moves.listPartitionReassignments(cluster, partitions),
+    )
+  }
+
+  /** Resolves when none of these partitions moves any more. */
+  awaitReassignments(partitions: readonly TopicPartition[], options: WaitOptions = {}): Promise<void> {
+    return this.#run('awaitReassignments', (cluster) =>
+      moves.awaitReassignments(cluster, partitions, { ...this.#patience, ...options }),
+    )
+  }
+
+  /** Answers those partitions that have a new leader now. */
+  electLeaders(
+    partitions: readonly TopicPartition[],
+    type: ElectionType = 'preferred',
+  ): Promise<TopicPartition[]> {
+    return this.#run('electLeaders', (cluster) => electLeaders(cluster, partitions, type))
+  }
+
+  /** Hands the leadership of partitions over to replicas in sync, and makes these the preferred leaders. */
+  transferLeadership(transfers: readonly LeaderTransfer[]): Promise<void> {
+    return this.#run('transferLeadership', (cluster) => transferLeadership(cluster, transfers))
+  }
+
+  /** Takes a broker out of the cluster that holds nothing any more. */
+  unregisterBroker(nodeId: number): Promise<void> {
+    return this.#run('unregisterBroker', (cluster) => unregisterBroker(cluster, nodeId))
+  }
+
+  /** Moves all replicas off a broker, then takes it out of the cluster. Said again after an interruption, it goes on. */
+  decommission(nodeId: number, options: DecommissionOptions = {}): Promise<void> {
+    return this.#run('decommission', (cluster) =>
+      decommission(cluster, nodeId, { ...this.#patience, ...options }),
+    )
+  }
+
+  get #patience(): { timeoutMs: number | undefined } {
+    return { timeoutMs: this.#options.timeoutMs }
   }
 }
 

@@ -78,4 +78,25 @@ export const sentences: { readonly [N in ErrorName]?: { readonly what: string; r
     what: 'the cluster does not allow deletion of topics',
     advice: 'set delete.topic.enable',
   },
+  INVALID_REPLICA_ASSIGNMENT: {
+    what: 'not a possible place for the partition',
+    advice: 'name brokers of the cluster, each once',
+  },
+  NO_REASSIGNMENT_IN_PROGRESS: { what: 'the partition does not move', advice: '' },
+  REASSIGNMENT_IN_PROGRESS: {
+    what: 'the partition moves',
+    advice: 'wait until it has arrived, or cancel the move',
+  },
+  PREFERRED_LEADER_NOT_AVAILABLE: {
+    what: 'the first replica cannot lead: it is not in sync',
+    advice: 'start its broker, or wait until it has caught up',
+  },
+  ELIGIBLE_LEADERS_NOT_AVAILABLE: {
+    what: 'no replica that could lead is up',
+    advice: 'start the brokers that hold it',
+  },
+  BROKER_ID_NOT_REGISTERED: {
+    what: 'the cluster knows no such broker',
+    advice: 'see the ids with lograft cluster status',
+  },
 }
