@@ -57,6 +57,16 @@ export function several(text: string, previous: readonly string[] = []): string[
   return [...previous, text]
 }
 
+/** Ids of brokers, separated by commas, each once. */
+export function ids(text: string): number[] {
+  const list = text.split(',').map((part) => part.trim())
+  if (!list.every((part) => /^\d{1,10}$/.test(part))) {
+    throw new InvalidArgumentError('It must be broker ids, separated by commas, such as 1,2,3.')
+  }
+  if (new Set(list).size < list.length) throw new InvalidArgumentError('No id may be there twice.')
+  return list.map(Number)
+}
+
 export function place(text: string): Place {
   if (text === 'beginning' || text === 'end') return text
   if (/^\d+$/.test(text)) return Number(text)

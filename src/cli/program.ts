@@ -225,10 +225,62 @@ function addGroup(root: Command): void {
 }
 
 function addCluster(root: Command): void {
-  const cluster = root.command('cluster').description('Look at the cluster.')
+  const cluster = root.command('cluster').description('Look at the cluster, and move what is in it.')
+  const id = values.wholeNumber('A broker id', 0, 0x7fffffff)
+  const partition = values.wholeNumber('A partition', 0, 0x7fffffff)
   client(cluster.command('status'))
-    .description('Show brokers, the controller, and whether every partition is led.')
+    .description('Show brokers, the controllers, who leads, and what needs attention.')
     .action(async (options) => (await import('./cluster.ts')).clusterStatus(options))
+  client(cluster.command('reassign'))
+    .description('Move partitions to other brokers.')
+    .option('--topic <NAME>', 'partitions of this topic')
+    .option('--partition <N>', 'only this one', partition)
+    .option('--replicas <ID,...>', 'the brokers that shall hold it, the preferred leader first', values.ids)
+    .option('--file <FILE>', "several moves, in the JSON of Kafka's kafka-reassign-partitions")
+    .option('--list', 'show the moves that are under way')
+    .option('--cancel', 'take moves back, those named by --topic or --file, or all')
+    .option('--wait', 'end when the partitions have arrived')
+    .addHelpText(
+      'after',
+      `
+With --topic and without --partition all its partitions go to the same brokers, and these become their preferred leaders in turn.
+A move copies the partition to the new brokers before it leaves the old ones; clients go on meanwhile. Without --wait the command
+ends when the moves have begun; an interrupted --wait does not stop them.`,
+    )
+    .action(async (options) => (await import('./cluster-reassign.ts')).reassign(options))
+  client(cluster.command('transfer-leadership'))
+    .description('Let another replica lead a partition, or all partitions of a broker.')
+    .argument('[TOPIC]')
+    .argument('[PARTITION]', '', partition)
+    .option('--to <ID>', 'the broker that shall lead', id)
+    .option('--from <ID>', 'all that this broker leads goes to --to, or to the replicas that lead least', id)
+    .addHelpText(
+      'after',
+      `
+The new leader must hold the partition and be in sync. It becomes the preferred leader, too: otherwise the cluster would soon hand
+the leadership back.`,
+    )
+    .action(async (topic, index, options) =>
+      (await import('./cluster-leaders.ts')).transferLeadership(topic, index, options),
+    )
+  client(cluster.command('decommission'))
+    .description('Move everything off a broker, then take it out of the cluster for good.')
+    .argument('<ID>', '', id)
+    .option(
+      '--wave <N>',
+      'partitions that move at the same time (default: 20)',
+      values.wholeNumber('It', 1, 10_000),
+    )
+    .addHelpText(
+      'after',
+      `
+Every replica goes to a broker with few of them, in another rack than the other replicas where that can be. It is refused before
+anything moves when the other brokers are too few. The broker may be up or down; say it again after an interruption. A lograft
+cluster never takes its id again.`,
+    )
+    .action(async (nodeId, options) =>
+      (await import('./cluster-decommission.ts')).decommission(nodeId, options),
+    )
 }
 
 function addLog(root: Command): void {
