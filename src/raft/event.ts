@@ -35,6 +35,11 @@ export type Event<Entries> =
     }
   /** Stand for election now (through a pre-vote), without waiting for the timer. */
   | { readonly type: 'campaign'; readonly nowMs: number }
+  /**
+   * Does this member still lead? `question` rises; `Ready.confirmed` answers it, or its role is another one before. Only asked of a
+   * leader that is ready.
+   */
+  | { readonly type: 'confirm'; readonly question: number; readonly nowMs: number }
   /** On the leader: hand over to that voter, as soon as it has everything. Ends by itself after an election timeout. */
   | { readonly type: 'transfer'; readonly to: number; readonly nowMs: number }
   /**

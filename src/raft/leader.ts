@@ -10,6 +10,7 @@
 import { assert } from '../base/assert.ts'
 import { Change } from './change.ts'
 import type { Event } from './event.ts'
+import { Heartbeats } from './heartbeats.ts'
 import { haveSame, isJoint, members } from './membership.ts'
 import type { Appended, Conflict, HeartbeatReply, Message } from './message.ts'
 import { reached } from './quorum.ts'
@@ -33,6 +34,7 @@ export class Leader<Entries> implements Role<Entries> {
   readonly #state: State<Entries>
   readonly #transitions: Transitions
   readonly #replication: Replication<Entries>
+  readonly #heartbeats: Heartbeats<Entries>
   /** Position of the mark that opened the epoch. */
   readonly #epochStart: number
   #observers: readonly number[] = []
@@ -40,7 +42,6 @@ export class Leader<Entries> implements Role<Entries> {
   /** Who receives the log was last made out for this configuration, and whether it was committed then. */
   #known = { position: -2, isCommitted: false }
   #nowMs: number
-  #heartbeatDueMs: number
   #transferTo = -1
   #transferEndsMs = Infinity
 
@@ -48,8 +49,8 @@ export class Leader<Entries> implements Role<Entries> {
     this.#state = state
     this.#transitions = transitions
     this.#replication = new Replication(state)
+    this.#heartbeats = new Heartbeats(state, this.#replication, nowMs)
     this.#nowMs = nowMs
-    this.#heartbeatDueMs = nowMs + state.settings.heartbeatMs
     // (Before the epoch's own start is in the log: the followers are asked about what comes before it.)
     this.#replication.follow(members(state.membership), nowMs)
     this.#epochStart = state.startEpoch()
@@ -59,7 +60,7 @@ export class Leader<Entries> implements Role<Entries> {
     return this.#state.id
   }
   get deadlineMs(): number {
-    return this.#replication.followers.size === 0 ? Infinity : this.#heartbeatDueMs
+    return this.#heartbeats.dueMs
   }
   get isReady(): boolean {
     return this.#state.highWatermark > this.#epochStart
@@ -124,27 +125,22 @@ export class Leader<Entries> implements Role<Entries> {
   }
 
   tick(nowMs: number): void {
-    const { settings, membership, id, epoch, extents, highWatermark } = this.#state
+    const { settings, epoch } = this.#state
     this.#nowMs = nowMs
-    if (this.#replication.followers.size === 0 || nowMs < this.#heartbeatDueMs) return
-    // Check-quorum: a leader that a majority does not hear would serve old state (R-05).  @source thesis 6.2
-    const contactMs = reached(membership, (voter) => {
-      if (voter === id) return nowMs
-      return this.#state.isEstranged(voter)
-        ? -Infinity
-        : (this.#replication.followers.get(voter)?.contactMs ?? -Infinity)
-    })
-    if (nowMs - contactMs >= settings.electionTimeoutMs) {
+    if (nowMs < this.deadlineMs) return
+    // A leader that a majority does not hear would serve old state (R-05).
+    if (nowMs - this.#heartbeats.contactMs(nowMs) >= settings.electionTimeoutMs) {
       this.#transitions.follow(epoch, -1, nowMs)
       return
     }
     if (nowMs >= this.#transferEndsMs) this.#endTransfer()
-    this.#heartbeatDueMs = nowMs + settings.heartbeatMs
-    for (const [peer, progress] of this.#replication.followers) {
-      progress.toldHighWatermark = highWatermark
-      progress.mark(extents.end, nowMs)
-      this.#state.send(peer, { type: 'heartbeat', epoch, sentMs: nowMs, highWatermark })
-    }
+    this.#heartbeats.beat(nowMs)
+  }
+
+  /** Is it still the leader? Answered by `Ready.confirmed`, or never. */
+  confirm(question: number, nowMs: number): void {
+    this.#nowMs = nowMs
+    if (this.isReady) this.#heartbeats.ask(question)
   }
 
   receive(from: number, message: Message<Entries>, nowMs: number): void {
@@ -159,7 +155,7 @@ export class Leader<Entries> implements Role<Entries> {
         this.#conflict(from, message, nowMs)
         break
       case 'heartbeatReply':
-        progress.contactMs = Math.max(progress.contactMs, message.sentMs)
+        progress.answered(message.sentMs)
         this.#appended(from, message, nowMs)
         this.#replication.unstick(from, message.matched, nowMs)
         break
@@ -189,6 +185,7 @@ export class Leader<Entries> implements Role<Entries> {
   flush(): void {
     if (!this.#maybeChange()) return
     this.#maybeFollowOthers()
+    this.#heartbeats.flush(this.#nowMs)
     this.#replication.flush(this.#nowMs)
   }
 

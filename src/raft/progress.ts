@@ -17,8 +17,9 @@ export class Progress {
   readonly #ends: number[] = []
   readonly #sizes: number[] = []
   #inflightBytes = 0
-  /** When the leader sent the newest heartbeat that was answered. */
-  contactMs: number
+  /** When the leader sent the newest heartbeat that was answered; until then, when the follower was first followed. */
+  #contactMs: number
+  #answeredMs = -Infinity
   /** When the follower last got further, or had nothing to get. */
   movedMs: number
   /** It holds durably what the leader's log held then; -Infinity: never yet. */
@@ -38,7 +39,7 @@ export class Progress {
 
   constructor(next: number, nowMs: number) {
     this.#next = next
-    this.contactMs = nowMs
+    this.#contactMs = nowMs
     this.movedMs = nowMs
   }
 
@@ -50,6 +51,13 @@ export class Progress {
   }
   get next(): number {
     return this.#next
+  }
+  get contactMs(): number {
+    return this.#contactMs
+  }
+  /** As `contactMs`; -Infinity as long as none was answered. */
+  get answeredMs(): number {
+    return this.#answeredMs
   }
   /** As far as it has said, its log is the leader's. */
   get matched(): number {
@@ -66,6 +74,12 @@ export class Progress {
    */
   get durableBefore(): number {
     return this.#durableBefore
+  }
+
+  /** It has answered the heartbeat that was sent then. */
+  answered(sentMs: number): void {
+    this.#answeredMs = Math.max(this.#answeredMs, sentMs)
+    this.#contactMs = Math.max(this.#contactMs, sentMs)
   }
 
   hasRoom(settings: RaftSettings): boolean {

@@ -173,6 +173,9 @@ export class Raft<Entries> implements Transitions {
       case 'read':
         if (role instanceof Leader) role.read(event)
         break
+      case 'confirm':
+        if (role instanceof Leader) role.confirm(event.question, event.nowMs)
+        break
       case 'campaign':
         if (this.#state.mayCampaign && !(role instanceof Leader)) this.campaign('preVote', event.nowMs)
         break

@@ -23,6 +23,8 @@ export interface Ready<Entries> {
   readonly reads: readonly Read[]
   readonly installs: readonly InstallRequest[]
   readonly pieces: readonly Install[]
+  /** This member led when this question, and all before it, had been asked: see 'confirm' in event.ts. -1: nothing new. */
+  readonly confirmed: number
 }
 
 /** What a member must never forget: the newest epoch it has seen, and whom it voted for in it (-1: nobody). */

@@ -43,6 +43,7 @@ const silence: Ready<never> = {
   reads: nothing,
   installs: nothing,
   pieces: nothing,
+  confirmed: -1,
 }
 
 export class State<Entries> {
@@ -65,6 +66,7 @@ export class State<Entries> {
   #reads: Read[] = []
   #installs: InstallRequest[] = []
   #pieces: Install[] = []
+  #confirmed = -1
 
   constructor(options: StateOptions<Entries>) {
     const { ballot, extents } = options
@@ -218,6 +220,10 @@ export class State<Entries> {
     this.#pieces.push(piece)
   }
 
+  confirm(question: number): void {
+    this.#confirmed = question
+  }
+
   takeReady(): Ready<Entries> {
     const said =
       this.#operations.length +
@@ -226,7 +232,7 @@ export class State<Entries> {
       this.#reads.length +
       this.#installs.length +
       this.#pieces.length
-    if (said === 0 && !this.#ballotChanged) return silence
+    if (said === 0 && !this.#ballotChanged && this.#confirmed < 0) return silence
     const ready: Ready<Entries> = {
       operations: this.#operations,
       ballot: this.#ballotChanged ? { epoch: this.#epoch, votedFor: this.#votedFor } : null,
@@ -235,6 +241,7 @@ export class State<Entries> {
       reads: this.#reads,
       installs: this.#installs,
       pieces: this.#pieces,
+      confirmed: this.#confirmed,
     }
     this.#operations = []
     this.#messages = []
@@ -242,6 +249,7 @@ export class State<Entries> {
     this.#reads = []
     this.#installs = []
     this.#pieces = []
+    this.#confirmed = -1
     this.#ballotChanged = false
     return ready
   }

@@ -45,6 +45,8 @@ export interface LoopOptions {
   /** The log was replaced by another. */
   readonly onReset: () => void
   readonly onDamagedImage: (why: string) => void
+  /** It led when this question had been asked, and all before it. */
+  readonly onConfirmed: (question: number) => void
   /** Gets what a disk throws, and what it does not. */
   readonly onFault: (error: unknown) => void
 }
@@ -169,6 +171,7 @@ export class Loop {
     for (const read of ready.reads) this.inFlight.run(this.#read(read))
     for (const request of ready.installs) this.#sendPiece(request)
     for (const piece of ready.pieces) this.#takePiece(piece)
+    if (ready.confirmed >= 0) this.#options.onConfirmed(ready.confirmed)
   }
 
   #operate(operation: Operation<Entries>): void {

@@ -14,8 +14,10 @@ import { majority } from '../raft/quorum.ts'
 import type { Raft } from '../raft/raft.ts'
 import { batchSize, stamp } from '../records/batch.ts'
 import type { BallotFile } from './ballot-file.ts'
+import { Confirmations } from './confirmations.ts'
 import { areWhole, type Entries, startPosition } from './entries.ts'
 import { Loop } from './loop.ts'
+import { isClosed, isOffline, leadershipLost, notLeader } from './refusals.ts'
 import type { Proposed, Replica, ReplicaProgress, ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
 import { standings } from './standings.ts'
@@ -40,6 +42,9 @@ export class Member implements Replica {
   readonly #starts: StartMoves
   readonly #voters: VoterChanges
   readonly #watchers = new Watchers()
+  readonly #confirmations = new Confirmations((question) =>
+    this.#loop.step({ type: 'confirm', question, nowMs: this.#surroundings.nowMs() }),
+  )
   #uncommittedBytesMax: number
   #floor: number
   #highWatermark: number
@@ -90,6 +95,7 @@ export class Member implements Replica {
         this.#starts.reset()
         this.#tell('info', 'replica.installed', `the log begins anew at ${log.start}`)
       },
+      onConfirmed: (question) => this.#confirmations.confirmed(question),
       onDamagedImage: (why) => this.#tell('warn', 'replica.install.failed', why),
       images: options.images,
       watermarkFile: options.watermarkFile,
@@ -149,6 +155,12 @@ export class Member implements Replica {
     await this.#voters.change(voters)
   }
 
+  async confirmLeadership(): Promise<void> {
+    this.#checkDisk()
+    if (!this.isReady || this.#closing !== null) throw notLeader(this.name)
+    if (members(this.#raft.membership).length > 1) await this.#confirmations.wait()
+  }
+
   abandonChange(): void {
     this.#loop.step({ type: 'abandonChange' })
   }
@@ -176,8 +188,7 @@ export class Member implements Replica {
     try {
       log.append(batch)
     } catch (error) {
-      this.#fail(error)
-      throw this.#storageError()
+      throw this.#fail(error)
     }
     const endOffset = log.end
     this.#uncommitted.take(batch.length)
@@ -187,7 +198,7 @@ export class Member implements Replica {
 
   onCommitted(endOffset: number, epoch: number, callback: OnCommitted): void {
     const isHere = endOffset <= this.#acknowledged
-    if (this.#fault !== null) callback(this.#storageError())
+    if (this.#fault !== null) callback(isOffline(this.name, this.#fault))
     else if (this.#told.role === 'leader' && this.#raft.role === 'leader' && this.#raft.epoch === epoch) {
       if (isHere) callback(null)
       else this.#waiters.add(endOffset, callback)
@@ -207,8 +218,7 @@ export class Member implements Replica {
       try {
         return this.#loop.propose({ kind: 'logStart', offset })
       } catch (error) {
-        this.#fail(error)
-        throw this.#storageError()
+        throw this.#fail(error)
       }
     })
   }
@@ -220,7 +230,8 @@ export class Member implements Replica {
 
   async whenReady(): Promise<void> {
     if (this.isReady) return
-    if (this.#isOff) throw this.#hopeless()
+    this.#checkDisk()
+    if (this.#isOff) throw isClosed(this.name)
     await this.#watchers.untilReady()
   }
 
@@ -293,10 +304,15 @@ export class Member implements Replica {
   }
 
   /** @throws Refused */
+  #checkDisk(): void {
+    if (this.#fault !== null) throw isOffline(this.name, this.#fault)
+  }
+
+  /** @throws Refused */
   #checkLeads(): void {
-    if (this.#fault !== null) throw this.#storageError()
+    this.#checkDisk()
     if (this.#closing === null && this.#raft.isReady && this.#raft.acceptsProposals) return
-    throw new Refused('NOT_LEADER_OR_FOLLOWER', `this broker does not lead '${this.name}'`)
+    throw notLeader(this.name)
   }
 
   /** What this turn has changed, for those who wait for it. */
@@ -314,9 +330,9 @@ export class Member implements Replica {
     this.#voters.settle(isReady, leadershipLost)
     this.#surroundings.peersChanged(this)
     if (told.role === 'leader' && (role !== 'leader' || epoch !== told.epoch)) {
-      // What was taken may yet be committed by the next leader, or not: nobody here can say (R-29).
-      this.#refuseAll(leadershipLost())
+      this.#refuseAll(leadershipLost(), notLeader(this.name))
     }
+    this.#confirmations.turnOver()
     if (hasTurned && this.voters.length > 1) {
       this.#tell('info', 'replica.role', `${role}${isReady ? ', ready' : ''}, epoch ${epoch}`)
     }
@@ -334,19 +350,23 @@ export class Member implements Replica {
     return Math.min(this.#highWatermark, this.log.offsetAt(this.#raft.heldBy(this.#floor)))
   }
 
-  /** The disk has failed this partition. @throws `error` when it is none of the disk's */
-  #fail(error: unknown): void {
+  /** The disk has failed this partition. Returns what callers are told. @throws `error` when it is none of the disk's */
+  #fail(error: unknown): Refused {
     if (!(error instanceof Faulted)) throw error
-    if (this.#fault !== null) return
+    const refused = isOffline(this.name, this.#fault ?? error)
+    if (this.#fault !== null) return refused
     this.#fault = error
     this.#loop.stop()
     this.#tell('error', 'replica.faulted', `offline until the broker restarts: ${error.message}`)
-    this.#refuseAll(this.#storageError())
-    this.#watchers.hopeless(this.#storageError())
+    this.#refuseAll(refused, refused)
+    this.#watchers.hopeless(refused)
     this.#watchers.tell(this)
+    return refused
   }
 
-  #refuseAll(refused: Refused): void {
+  /** `refused` is for what was to be committed, `unconfirmed` for who asked whether it leads. */
+  #refuseAll(refused: Refused, unconfirmed: Refused): void {
+    this.#confirmations.refuse(unconfirmed)
     this.#uncommitted.reset()
     this.#waiters.refuse(refused)
     this.#starts.refuse(refused)
@@ -361,28 +381,15 @@ export class Member implements Replica {
     await this.#loop.inFlight.idle()
     this.#loop.stop()
     this.#surroundings.forget(this)
-    this.#refuseAll(leadershipLost())
-    this.#watchers.hopeless(this.#hopeless())
+    this.#refuseAll(leadershipLost(), notLeader(this.name))
+    this.#watchers.hopeless(isClosed(this.name))
     this.#isClosed = true
     this.#watchers.tell(this)
     this.#ballotFile.close()
     await this.log.close()
   }
 
-  #hopeless(): Refused {
-    if (this.#fault !== null) return this.#storageError()
-    return new Refused('NOT_LEADER_OR_FOLLOWER', `'${this.name}' is closed`)
-  }
-
-  #storageError(): Refused {
-    return new Refused('KAFKA_STORAGE_ERROR', `'${this.name}' is offline: ${this.#fault?.message ?? ''}`)
-  }
-
   #tell(level: ReplicaEvent['level'], event: ReplicaEvent['event'], message: string): void {
     this.#surroundings.onEvent({ level, event, message, replica: this.name, epoch: this.epoch })
   }
-}
-
-function leadershipLost(): Refused {
-  return new Refused('REQUEST_TIMED_OUT', 'leadership was lost before this was committed; it may yet be')
 }

@@ -62,6 +62,12 @@ export interface Replica {
    *   REQUEST_TIMED_OUT (leadership lost: it may yet happen), NO_REASSIGNMENT_IN_PROGRESS (`abandonChange`)
    */
   changeVoters(voters: readonly number[]): Promise<void>
+  /**
+   * Resolves when it is sure that this member led at a moment after the call, so that its high watermark is not older than the call
+   * (a read barrier, R-35): a majority has answered what was sent since. At once for a sole voter.
+   * @throws Refused NOT_LEADER_OR_FOLLOWER when it does not lead, or no more; within an election time-out. KAFKA_STORAGE_ERROR
+   */
+  confirmLeadership(): Promise<void>
   /** Gives up a change whose newcomers are not up to date yet; later it goes on, whoever leads. */
   abandonChange(): void
   /** On the leader: these receive the log, too, and do not count. For as long as it leads. */

@@ -103,6 +103,9 @@ export class FakeReplica implements Replica {
     this.voters = [...voters]
     return Promise.resolve()
   }
+  confirmLeadership(): Promise<void> {
+    return Promise.resolve()
+  }
   abandonChange(): void {}
   observe(observers: readonly number[]): void {
     this.observers = [...observers]

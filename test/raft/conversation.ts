@@ -17,6 +17,7 @@
  *     > cut 1->2                   that link loses everything from now on; `cut 1` both ways, everybody; `heal` for all
  *     > lost 1->2                  1 is told that its connection to 2 broke
  *     > transfer 1->2              the leader is told to hand over
+ *     > confirm 1: 7               the leader is asked, as question 7, whether it still leads
  *     > voters 1: 2 3 4            the leader is told who is to vote; `abandon 1` gives it up
  *     > observers 1: 5             the leader is told who else receives the log
  *     > trim 1: 5                  1 forgets what lies below position 5; an image stands for it
@@ -147,6 +148,9 @@ export class Conversation {
         break
       case 'voters':
         this.#member(first).raft.step({ type: 'changeVoters', voters: numbers.slice(1) })
+        break
+      case 'confirm':
+        this.#member(first).raft.step({ type: 'confirm', question: second, nowMs: this.#nowMs })
         break
       case 'abandon':
         this.#member(first).raft.step({ type: 'abandonChange' })

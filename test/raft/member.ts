@@ -164,6 +164,7 @@ export class Member {
         this.#tell(`ballot: epoch ${ready.ballot.epoch} for ${ready.ballot.votedFor}`)
       }
       leaving.push(...ready.messages)
+      if (ready.confirmed >= 0) this.#tell(`confirmed ${ready.confirmed}`)
       this.#promises.push(...ready.promises)
       for (const request of ready.installs) leaving.push(this.#pieceFor(request))
       for (const piece of ready.pieces) this.#take(piece, leaving)
