@@ -14,6 +14,8 @@ export interface ReadLimits {
 /** Whole batches, one after the other. */
 export interface Run {
   readonly bytes: Buffer
+  /** In the file. */
+  readonly position: number
   readonly nextOffset: number
 }
 
@@ -36,10 +38,23 @@ export interface ReadContext {
   /** Whether the log was truncated since the read began. */
   readonly isStale: () => boolean
   readonly indexIntervalBytes: number
+  /** By the journal; -1 when it does not know. */
+  readonly epochOf: (offset: number) => number
 }
 
 /** Batches from the one that holds `offset` on; null when none may be returned. @throws Faulted, Stale */
 export async function readRun(
+  segment: Segment,
+  offset: number,
+  limits: ReadLimits,
+  context: ReadContext,
+): Promise<Run | null> {
+  const run = await readSound(segment, offset, limits, context)
+  if (run !== null) segment.examine(run, context.epochOf)
+  return run
+}
+
+async function readSound(
   segment: Segment,
   offset: number,
   limits: ReadLimits,
@@ -154,7 +169,8 @@ class Chunk {
       if (this.batchSize > end - this.#at || this.nextOffset > boundOffset) break
       this.#step()
     }
-    return { bytes: this.#bytes.subarray(start, this.#at), nextOffset: this.#offset }
+    const position = this.#start.position + start
+    return { bytes: this.#bytes.subarray(start, this.#at), position, nextOffset: this.#offset }
   }
 
   /** Moves to an index entry shortly before the end: what lies in between need not be looked at. */

@@ -2,6 +2,7 @@
 import { Refused } from '../base/errors.ts'
 import { type ReadContext, readRun, Stale } from './batch-reader.ts'
 import type { LogSettings, ReadBatches, RecordPlace } from './log.ts'
+import type { Marks } from './marks.ts'
 import type { Segment } from './segment.ts'
 import type { Segments } from './segments.ts'
 import { findMaxTimestamp, findTime, type LookupOptions } from './time-lookup.ts'
@@ -15,6 +16,7 @@ export interface Readable {
   readonly writtenEnd: number
   /** Truncations so far. */
   readonly cuts: number
+  readonly marks: Pick<Marks, 'epochOf'>
 }
 
 export class LogReader {
@@ -64,6 +66,24 @@ export class LogReader {
       }
     }
     return { batches, bytes, nextOffset }
+  }
+
+  /** See Log.examine. */
+  async examine(bytesMax: number): Promise<number> {
+    for (const segment of this.#log.segments.list) {
+      const offset = segment.unexamined
+      if (offset === null) continue
+      try {
+        const limits = { boundOffset: this.#log.writtenEnd, maxBytes: bytesMax, minOne: true }
+        const run = await readRun(segment, offset, limits, this.#context())
+        if (run !== null) return run.bytes.length
+      } catch (error) {
+        // Cut or removed meanwhile: the next call sees what is left.
+        if (!(error instanceof Stale) && !segment.isRemoved) throw error
+        return 1
+      }
+    }
+    return 0
   }
 
   bytesBetween(offset: number, boundOffset: number): number {
@@ -121,6 +141,7 @@ export class LogReader {
       isCached: (segment, position) => this.#isWarm(segment, position),
       isStale: () => log.cuts !== cuts,
       indexIntervalBytes: this.#settings().indexIntervalBytes,
+      epochOf: (offset) => log.marks.epochOf(offset),
     }
   }
 

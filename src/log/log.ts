@@ -98,13 +98,18 @@ export interface Log {
   /**
    * Whole batches from the one that contains `offset` (it may begin earlier), up to `boundOffset` (exclusive)
    * and about `maxBytes`; at least one batch when `minOne` and there is one, however large it is. Empty at or
-   * above the bound.
-   * @throws Refused OFFSET_OUT_OF_RANGE below `start` or above `end`.
+   * above the bound. What an earlier process wrote is checked when it is first read.
+   * @throws Refused OFFSET_OUT_OF_RANGE below `start` or above `end`; Faulted 'bytes' when it is damaged
    */
   read(
     offset: number,
     limits: { boundOffset: number; maxBytes: number; minOne: boolean },
   ): Promise<ReadBatches>
+  /**
+   * Checks about so many bytes of what an earlier process wrote and nobody has read yet. Resolves with how many
+   * there were; 0: all is checked. @throws Faulted 'bytes' when they are damaged
+   */
+  examine(bytesMax: number): Promise<number>
   /**
    * Bytes of the batches between two offsets that lie on batch bounds: exact where it was written lately, further
    * back rounded by the index; 0 only when there is nothing.

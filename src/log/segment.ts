@@ -8,6 +8,7 @@ import { assert } from '../base/assert.ts'
 import { Faulted } from '../base/errors.ts'
 import type { File } from '../io/world.ts'
 import * as batch from '../records/batch.ts'
+import { CheckedRanges } from './checked-ranges.ts'
 import { IndexDamaged } from './entries.ts'
 import type { SegmentSummary } from './log.ts'
 import { scanFileNow } from './scan.ts'
@@ -41,6 +42,14 @@ export interface Place {
   readonly timestampBefore: number
 }
 
+/** Whole batches that were read from a position. */
+interface Examinable {
+  readonly bytes: Buffer
+  readonly position: number
+  /** The offset after the last. */
+  readonly nextOffset: number
+}
+
 export class Segment implements SegmentSummary {
   readonly baseOffset: number
   readonly #files: SegmentFiles
@@ -50,6 +59,8 @@ export class Segment implements SegmentSummary {
   #lastAppendMs: number
   /** Bytes that were there before this process: what of them is in the page cache nobody knows. */
   readonly coldBytes: number
+  readonly #coldEndOffset: number
+  readonly #checked = new CheckedRanges()
   /** Its files go or are gone: who still reads from it looks for the offset again. */
   isRemoved = false
   readonly #addEntry: OnIndexEntry = (offset, position, timestampBefore) =>
@@ -62,6 +73,7 @@ export class Segment implements SegmentSummary {
     this.#index = files.openIndex(content === null || content.entries !== null)
     this.#tally = content?.tally ?? new Tally(baseOffset)
     this.coldBytes = this.#tally.bytes
+    this.#coldEndOffset = this.#tally.endOffset
     this.#firstAppendMs = content?.firstAppendMs ?? 0
     this.#lastAppendMs = content?.lastAppendMs ?? 0
     content?.entries?.forEach(this.#addEntry)
@@ -146,6 +158,29 @@ export class Segment implements SegmentSummary {
       this.reindex(error.message)
       return this.#walk(this.floorOfOffset(offset), offset)
     }
+  }
+
+  /**
+   * Looks at batches that were read, unless this process has written them or looked at them before: what an
+   * earlier one has left may have changed on the disk since. @throws Faulted 'bytes'
+   */
+  examine({ bytes, position, nextOffset }: Examinable, epochOf: (offset: number) => number): void {
+    if (position >= this.coldBytes || bytes.length === 0) return
+    const from = batch.baseOffset(bytes, 0)
+    if (this.#checked.covers(from, Math.min(nextOffset, this.#coldEndOffset))) return
+    let offset = from
+    for (let at = 0; at < bytes.length; at += batch.batchSize(bytes, at)) {
+      const problem = headerProblem(bytes, at, offset) ?? contentProblem(bytes, at, epochOf(offset))
+      if (problem !== null) throw damaged(this.file.path, position + at, problem)
+      offset = batch.nextOffset(bytes, at)
+    }
+    this.#checked.add(from, nextOffset)
+  }
+
+  /** Where `examine` has not been yet; null when it has been everywhere. */
+  get unexamined(): number | null {
+    const offset = this.#checked.gapFrom(this.baseOffset)
+    return offset < Math.min(this.#coldEndOffset, this.endOffset) ? offset : null
   }
 
   /** Forgets the batches from `place` on. The file is the caller's to cut. */
@@ -236,6 +271,13 @@ export function headerProblem(buffer: Buffer, at: number, expectedOffset: number
   if (batch.lastOffsetDelta(buffer, at) < 0) return `last offset delta ${batch.lastOffsetDelta(buffer, at)}`
   const offset = batch.baseOffset(buffer, at)
   return offset === expectedOffset ? null : `offset ${offset} where ${expectedOffset} should be`
+}
+
+/** What is wrong with a batch whose header is in order, or null. `epoch` -1: nobody knows it any more. */
+function contentProblem(buffer: Buffer, at: number, epoch: number): string | null {
+  const found = batch.leaderEpoch(buffer, at)
+  if (epoch !== -1 && found !== epoch) return `epoch ${found} where ${epoch} should be`
+  return batch.verifyCrc(buffer, at) ? null : 'a batch fails its checksum'
 }
 
 export function isDamage(error: unknown): error is Faulted {

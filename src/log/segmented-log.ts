@@ -149,6 +149,10 @@ class SegmentedLog implements face.Log {
     return this.#reader.read(offset, limits)
   }
 
+  examine(bytesMax: number): Promise<number> {
+    return this.#reader.examine(bytesMax)
+  }
+
   bytesBetween(offset: number, boundOffset: number): number {
     return this.#reader.bytesBetween(offset, boundOffset)
   }
