@@ -88,9 +88,17 @@ async function readFrom(
     chunk.skipTo(offset)
   }
   const size = chunk.batchSize
+  if (chunk.nextOffset > segment.endOffset) {
+    const problem = `a batch that ends at offset ${chunk.nextOffset} where the segment ends at ${segment.endOffset}`
+    throw damaged(segment.file.path, chunk.place.position, problem)
+  }
   if (chunk.nextOffset > boundOffset) return null
   if (size > maxBytes && !minOne) return null
   if (size > chunk.rest) chunk = await readChunk(segment, chunk.place, Math.max(size, piece), context)
+  if (size > chunk.rest) {
+    const problem = `a batch of ${size} bytes where ${chunk.rest} are left`
+    throw damaged(segment.file.path, chunk.place.position, problem)
+  }
   return chunk.take(Math.max(size, piece), boundOffset)
 }
 

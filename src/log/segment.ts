@@ -276,6 +276,8 @@ export function headerProblem(buffer: Buffer, at: number, expectedOffset: number
 /** What is wrong with a batch whose header is in order, or null. `epoch` -1: nobody knows it any more. */
 function contentProblem(buffer: Buffer, at: number, epoch: number): string | null {
   const found = batch.leaderEpoch(buffer, at)
+  const size = batch.batchSize(buffer, at)
+  if (size > buffer.length - at) return `a batch of ${size} bytes where ${buffer.length - at} are left`
   if (epoch !== -1 && found !== epoch) return `epoch ${found} where ${epoch} should be`
   return batch.verifyCrc(buffer, at) ? null : 'a batch fails its checksum'
 }
