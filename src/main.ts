@@ -2,15 +2,18 @@
  * The composition root: the only place that puts the real world, a broker and its listener together.
  */
 import { hostname } from 'node:os'
+import { Refused } from './base/errors.ts'
 import type { BrokerEvent } from './broker/broker.ts'
-import { LocalBroker } from './broker/local-broker.ts'
+import type { Voter } from './broker/identity.ts'
+import { LocalBroker, type PeerPort } from './broker/local-broker.ts'
 import type { Settings } from './config/settings.ts'
 import { openFilesLimit } from './io/node-limits.ts'
 import { nodeWorld } from './io/node-world.ts'
-import type { World } from './io/world.ts'
+import type { Disk, Net, World } from './io/world.ts'
 import { Server } from './server/server.ts'
 
 export { DataFolderRefused } from './broker/data-folder-refused.ts'
+export type { Voter } from './broker/identity.ts'
 
 export interface StartOptions {
   readonly nodeId: number
@@ -20,6 +23,18 @@ export interface StartOptions {
   readonly port: number
   /** The address that clients are told; null: the one that is listened on. */
   readonly advertised: { readonly host: string; readonly port: number } | null
+  /**
+   * The port for other brokers, on `host`; 0 picks a free one. null or absent: the one that `voters` names for this broker, else 9093;
+   * none for a broker that has no voters.
+   */
+  readonly peerPort?: number | null
+  /** The net that brokers reach each other over. Absent: that of the world. */
+  readonly peerNet?: Net
+  /**
+   * The controllers that the cluster begins with, and where they listen for other brokers. Absent or []: this broker alone, or those
+   * that its data folder knows. A broker that is not one of them joins them.
+   */
+  readonly voters?: readonly Voter[]
   readonly settings: Settings
   readonly onEvent: (event: BrokerEvent) => void
   /** The real one unless said otherwise. */
@@ -31,16 +46,19 @@ export interface RunningBroker {
   readonly clusterId: string
   /** Where clients connect: HOST:PORT. */
   readonly bootstrap: string
-  /** Where other brokers connect; null while brokers form no clusters. */
+  /** Where other brokers connect: HOST:PORT; null when it was not asked for. */
   readonly peer: string | null
   /** null while there is no HTTP. */
   readonly http: string | null
-  /** Answers what is under way, flushes, and lets go of everything. */
+  /** Hands over what others can lead, answers what is under way, flushes, and lets go of everything. */
   stop(): Promise<void>
 }
 
+/** Of the time that a stop may take, how much is for handing over. */
+const handOverShare = 0.5
+
 /**
- * Starts one broker. Resolves when every partition that it hosts has a leader that serves.
+ * Starts one broker. Resolves when it has joined its cluster and every partition that only it holds serves.
  * @throws DataFolderRefused, Faulted('net') when the port is taken, Faulted('disk')
  */
 export async function startBroker(options: StartOptions): Promise<RunningBroker> {
@@ -52,6 +70,8 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     dataDir,
     settings,
     openFilesMax: openFilesMax(settings),
+    voters: options.voters ?? [],
+    peer: peerPort(options, world),
     onEvent,
   })
   try {
@@ -69,10 +89,11 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
       nodeId,
       clusterId: broker.clusterId,
       bootstrap: `${reachable(host)}:${server.port}`,
-      peer: null,
+      peer: peerOf(broker),
       http: null,
       stop: once(async () => {
         const graceMs = settings.get('controlled.shutdown.timeout.ms')
+        await broker.handOver(graceMs * handOverShare)
         await Promise.all([server.close(graceMs), broker.releaseWaiting()])
         await broker.close()
       }),
@@ -81,6 +102,30 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     await broker.close()
     throw error
   }
+}
+
+function peerPort(options: StartOptions, world: World): PeerPort {
+  const { peerPort: port = null, peerNet: net = world.net, host, settings } = options
+  const path = settings.get('lograft.peer.secret.file')
+  const secret = path === '' ? null : readSecret(world.disk, path)
+  return { host, port, advertised: isWildcard(host) ? hostname() : host, net, secret }
+}
+
+/** @throws Faulted when it cannot be read, Refused INVALID_CONFIG when there is nothing in it */
+function readSecret(disk: Disk, path: string): Buffer {
+  const file = disk.open(path, 'read')
+  try {
+    const room = Buffer.alloc(disk.stat(path)?.size ?? 0)
+    const text = room.toString('utf8', 0, file.read(room, 0)).trim()
+    if (text !== '') return Buffer.from(text)
+  } finally {
+    file.close()
+  }
+  throw new Refused('INVALID_CONFIG', `setting 'lograft.peer.secret.file': ${path} is empty`)
+}
+
+function peerOf({ peerAddress }: LocalBroker): string | null {
+  return peerAddress === null ? null : `${reachable(peerAddress.host)}:${peerAddress.port}`
 }
 
 function once(act: () => Promise<void>): () => Promise<void> {

@@ -6,8 +6,10 @@ import type { Faulted } from '../base/errors.ts'
 import type { Settings } from '../config/settings.ts'
 import type { World } from '../io/world.ts'
 import type { ClusterState } from '../machines/cluster/state.ts'
+import type { QuorumDescription } from './cluster-quorum.ts'
 import type { Controller } from './controller.ts'
 import type { Coordinators } from './coordinators.ts'
+import type { Leaders } from './leaders.ts'
 import type { Partition } from './partition.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { Purgatory } from './purgatory.ts'
@@ -32,6 +34,14 @@ export interface Broker {
   partition(topicId: string, index: number): Partition | undefined
   /** Why a partition that should be here serves nobody: its disk failed, or its log is damaged. */
   fault(topicId: string, index: number): Faulted | undefined
+  /** Who leads partitions, here and elsewhere, as far as this broker has heard. */
+  readonly leaders: Leaders
+  /** Who leads the cluster; -1 while that is not known. */
+  readonly controllerId: number
+  /** The state of the cluster's own quorum. @throws Refused NOT_CONTROLLER while nobody leads it */
+  describeQuorum(): Promise<QuorumDescription>
+  /** Whether a broker can be reached from here. */
+  isAlive(nodeId: number): boolean
   /** The address that clients are told for a broker. */
   endpoint(nodeId: number): { host: string; port: number } | undefined
   /** A structured event with a stable name, for the log and the metrics. */

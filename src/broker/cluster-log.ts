@@ -1,15 +1,17 @@
 /** The cluster's own log and the controller's machine on it. It must be there before anything else is known. */
 import { Faulted } from '../base/errors.ts'
 import { topicSettings } from '../config/topic-settings.ts'
+import type { ClusterChange } from '../machines/cluster/changes.ts'
 import { cluster } from '../machines/cluster/cluster.ts'
+import type { ClusterState } from '../machines/cluster/state.ts'
 import { Executor } from '../replica/executor.ts'
 import type { Replica } from '../replica/replica.ts'
+import type { ClusterExecutor } from './commands.ts'
 import type { DataFolder } from './data-folder.ts'
 import { DataFolderRefused } from './data-folder-refused.ts'
 import { executorSettings } from './executor-settings.ts'
 import { type HostedOptions, type HostedPartitions, keyOf } from './hosted.ts'
 import { clusterPartition, clusterTopicId } from './internal-topics.ts'
-import type { ClusterExecutor } from './local-controller.ts'
 
 export const clusterLogName = keyOf(clusterTopicId, clusterPartition)
 
@@ -23,12 +25,26 @@ const configs = new Map([
   ['flush.messages', '1'],
   ['segment.bytes', '1048576'],
   ['retention.ms', '-1'],
+  ['min.insync.replicas', '1'],
 ])
 
-/** @throws DataFolderRefused when it is missing or damaged; Faulted when the disk does not let us */
-export async function openClusterLog(options: HostedOptions, hosted: HostedPartitions): Promise<ClusterLog> {
+/** Who hears what is decided: see executor-options.ts. */
+export interface Followers {
+  readonly onApplied: (change: ClusterChange) => void
+  readonly onJumped: (state: Readonly<ClusterState>) => void
+}
+
+/**
+ * Ready when it resolves, if this broker is the only voter; else it follows, or will lead after an election.
+ * @throws DataFolderRefused when it is missing or damaged; Faulted when the disk does not let us
+ */
+export async function openClusterLog(
+  options: HostedOptions,
+  hosted: HostedPartitions,
+  followers: Followers,
+): Promise<ClusterLog> {
   try {
-    return await open(options, hosted)
+    return await open(options, hosted, followers)
   } catch (error) {
     if (!(error instanceof Faulted) || error.door !== 'bytes') throw error
     throw new DataFolderRefused(
@@ -38,13 +54,19 @@ export async function openClusterLog(options: HostedOptions, hosted: HostedParti
   }
 }
 
-async function open(options: HostedOptions, hosted: HostedPartitions): Promise<ClusterLog> {
+async function open(
+  options: HostedOptions,
+  hosted: HostedPartitions,
+  followers: Followers,
+): Promise<ClusterLog> {
   const { world, folder, settings, nodeId, onEvent } = options
   checkPresence(folder)
+  const { voters } = folder.identity
+  const founders = voters.length === 0 ? [nodeId] : voters.map(({ id }) => id)
   const replica = await hosted.openReplica(
     clusterLogName,
     folder.partitionFolder(clusterLogName),
-    [nodeId],
+    { voters: founders, disks: new Map() },
     topicSettings(settings, configs),
   )
   replica.onAdvance(reportOnce(options))
@@ -54,8 +76,11 @@ async function open(options: HostedOptions, hosted: HostedPartitions): Promise<C
     clock: world.clock,
     settings: executorSettings(settings),
     notLeader: 'NOT_CONTROLLER',
+    outcomeOpen: 'REQUEST_TIMED_OUT',
     onEvent,
+    ...followers,
   })
+  if (replica.voters.length > 1 || replica.voters[0] !== nodeId) return { replica, executor }
   await replica.whenReady().catch((error: unknown) => {
     throw replica.fault ?? error
   })

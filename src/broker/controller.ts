@@ -28,4 +28,20 @@ export interface Controller {
   underWay(topic: string): Promise<void> | undefined
   /** A block of producer ids for this broker alone. */
   allocateProducerIds(): Promise<ClusterReplies['allocateProducerIds']>
+  /**
+   * Moves a partition to other replicas, the preferred leader first; null gives up the move under way. Resolves when it is decided:
+   * the image's `moves` tell when it is done.
+   * @throws Refused NO_REASSIGNMENT_IN_PROGRESS, INVALID_REPLICA_ASSIGNMENT, UNKNOWN_TOPIC_OR_PARTITION
+   */
+  reassign(move: Without<Asked<'reassignPartition'>, 'type'>): Promise<void>
+  /**
+   * Has another replica lead; resolves when it does.
+   * @throws Refused ELIGIBLE_LEADERS_NOT_AVAILABLE when it does not keep up, LEADER_NOT_AVAILABLE, REQUEST_TIMED_OUT
+   */
+  transferLeadership(topicId: string, index: number, to: number, timeoutMs: number): Promise<void>
+  /**
+   * Takes a broker out of the cluster for ever, also out of the controllers.
+   * @throws Refused BROKER_ID_NOT_REGISTERED; INVALID_REQUEST while it holds replicas, or is the last one
+   */
+  unregisterBroker(id: number): Promise<void>
 }

@@ -13,8 +13,8 @@ export type GroupExecutor = Executor<GroupsState, GroupCommand, GroupChange, Gro
 
 export interface CoordinatorsOptions {
   /**
-   * By partition of the groups' topic, and as long as it has partitions: undefined where another node leads, or the partition is
-   * offline. Empty while there is no such topic, or while it is being opened. Read at every call, so whoever opens the partitions
+   * By partition of the groups' topic, and as long as it has partitions: undefined where the partition is offline or not here;
+   * those that are here lead or follow. Empty while there is no such topic, or while it is being opened. Read at every call, so whoever opens the partitions
    * fills it in.
    */
   readonly executors: readonly (GroupExecutor | undefined)[]
@@ -42,18 +42,23 @@ export class Coordinators {
     }
   }
 
-  /** @throws Refused COORDINATOR_NOT_AVAILABLE while there is no groups' topic, NOT_COORDINATOR when it is not this node */
-  forGroup(groupId: string): GroupExecutor {
+  /** The partition of the groups' topic that a group belongs to. @throws Refused COORDINATOR_NOT_AVAILABLE while there is none */
+  partitionOf(groupId: string): number {
     const { executors } = this.#options
     if (executors.length === 0) {
       throw new Refused('COORDINATOR_NOT_AVAILABLE', 'the topic of the groups is not there yet')
     }
-    const index = groupPartition(groupId, executors.length)
-    const executor = executors[index]
+    return groupPartition(groupId, executors.length)
+  }
+
+  /** @throws Refused COORDINATOR_NOT_AVAILABLE while there is no groups' topic, NOT_COORDINATOR when its partition is not here */
+  forGroup(groupId: string): GroupExecutor {
+    const index = this.partitionOf(groupId)
+    const executor = this.#options.executors[index]
     if (executor === undefined) {
       throw new Refused(
         'NOT_COORDINATOR',
-        `group '${groupId}' belongs to partition ${index} of the groups' topic, which is offline here or led by another node`,
+        `group '${groupId}' belongs to partition ${index} of the groups' topic, which is offline here or on other nodes`,
       )
     }
     return executor
@@ -61,32 +66,30 @@ export class Coordinators {
 
   /** All that lead here. */
   all(): GroupExecutor[] {
-    return this.#options.executors.flatMap((executor) => executor ?? [])
+    return this.#options.executors.flatMap((executor) => (executor?.isReady ? executor : []))
   }
 
   /** Resolves when everything that they have decided so far is committed. @throws Refused when one of them cannot say that */
   async settle(): Promise<void> {
-    await this.#forget(() => [])
+    await this.#forget([])
   }
 
   /** Forgets the offsets of a deleted topic in every group coordinated here. @throws Refused when one of them is offline */
   async forgetTopic(name: string): Promise<void> {
-    await this.#forget(() => [name])
+    await this.#forget([name])
   }
 
-  /**
-   * Forgets the offsets of topics that are gone: to be called when coordinators have started to lead, for a topic may have been
-   * deleted just before its coordinator was lost. A topic made anew must not be read from the old one's offsets.
-   */
-  async forgetTopicsBut(isKnown: (name: string) => boolean): Promise<void> {
-    await this.#forget((executor) => executor.query(topicsOf).filter((name) => !isKnown(name)))
+  /** Forgets the offsets of topics that are gone. A topic made anew must not be read from the old one's offsets. */
+  async forgetTopicsBut(executor: GroupExecutor, isKnown: (name: string) => boolean): Promise<void> {
+    const names = executor.query(topicsOf).filter((name) => !isKnown(name))
+    if (names.length > 0) await executor.execute({ type: 'forgetTopics', names })
   }
 
   /** One that is offline does not keep the others from it. */
-  async #forget(names: (executor: GroupExecutor) => readonly string[]): Promise<void> {
+  async #forget(names: readonly string[]): Promise<void> {
     const forgotten = await Promise.allSettled(
       this.all().map(async (executor) => {
-        await executor.execute({ type: 'forgetTopics', names: names(executor) })
+        await executor.execute({ type: 'forgetTopics', names })
       }),
     )
     for (const outcome of forgotten) if (outcome.status === 'rejected') throw outcome.reason

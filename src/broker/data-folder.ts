@@ -12,7 +12,7 @@
  */
 import type { Clock, Disk, World } from '../io/world.ts'
 import { DataFolderRefused } from './data-folder-refused.ts'
-import { type Identity, readIdentity, writeIdentity } from './identity.ts'
+import { type Identity, readIdentity, type Voter, writeIdentity } from './identity.ts'
 
 export class DataFolder {
   readonly #disk: Disk
@@ -32,12 +32,13 @@ export class DataFolder {
     this.#identity = identity
   }
 
-  /** @throws DataFolderRefused when it is locked, damaged, of another node, or of another version; Faulted */
+  /** `voters`: written down when the folder is new. @throws DataFolderRefused when it is locked, damaged, of another node, or of another version; Faulted */
   static async open(
     world: Pick<World, 'disk' | 'clock'>,
     path: string,
     nodeId: number,
     freshUuid: () => string,
+    voters: readonly Voter[] = [],
   ): Promise<DataFolder> {
     const { disk } = world
     await makeFolder(disk, `${path}/partitions`)
@@ -59,7 +60,7 @@ export class DataFolder {
           `the data folder ${path} holds partitions but no identity.json: restore that file, or move the folder away`,
         )
       }
-      const identity = found ?? { nodeId, diskId: freshUuid(), clusterId: '' }
+      const identity = found ?? { nodeId, diskId: freshUuid(), clusterId: '', voters }
       if (found === null) await writeIdentity(disk, path, identity)
       // A crash between the renaming and the removal leaves a folder here.
       disk.removeFolder(`${path}/deleted`)
@@ -117,15 +118,20 @@ export class DataFolder {
     }
   }
 
+  /** Moves one partition folder aside; see `moveOrphansAside`. */
+  moveAside(name: string, nowMs: number): string {
+    this.#disk.mkdir(`${this.path}/orphans`)
+    const to = `${this.path}/orphans/${name}.${nowMs}`
+    this.#disk.rename(this.partitionFolder(name), to)
+    return to
+  }
+
   /** Moves aside every partition folder that `isClaimed` does not know. Returns where each went. */
   moveOrphansAside(isClaimed: (name: string) => boolean, nowMs: number): string[] {
     const moved: string[] = []
     for (const name of this.#disk.list(`${this.path}/partitions`)) {
       if (isClaimed(name)) continue
-      this.#disk.mkdir(`${this.path}/orphans`)
-      const to = `${this.path}/orphans/${name}.${nowMs}`
-      this.#disk.rename(this.partitionFolder(name), to)
-      moved.push(to)
+      moved.push(this.moveAside(name, nowMs))
     }
     return moved
   }

@@ -1,4 +1,4 @@
-/** The group coordinators that lead on this node: a groups machine on each partition of the groups' topic that is here. */
+/** The group coordinators on this node: a groups machine on each partition of the groups' topic that is here, leading or following. */
 import { Faulted } from '../base/errors.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Clock } from '../io/world.ts'
@@ -12,37 +12,55 @@ import { executorSettings } from './executor-settings.ts'
 import type { Partition } from './partition.ts'
 
 export interface GroupsTopicOptions {
+  readonly nodeId: number
   readonly clock: Clock
   readonly settings: Settings
   readonly onEvent: (event: BrokerEvent) => void
 }
 
+type GroupsMachine = ReturnType<typeof groupsMachine>
+
 export class GroupsTopic {
   readonly #options: GroupsTopicOptions
-  /** By partition of the groups' topic, undefined where it is offline; empty until `lead`. */
+  /** By partition of the groups' topic, undefined where it is offline or elsewhere; empty until `follow`. */
   readonly executors: (GroupExecutor | undefined)[] = []
+  #machine: GroupsMachine | null = null
+  /** Hears of each coordinator that begins to lead. */
+  onServing: (executor: GroupExecutor) => void = () => {}
 
   constructor(options: GroupsTopicOptions) {
     this.#options = options
   }
 
-  /**
-   * Starts a coordinator on each of the topic's partitions that serve here; resolves when all do. One whose state cannot be read
-   * is left out, and has said so itself.
-   */
-  async lead(topic: Topic, partitions: readonly Partition[]): Promise<void> {
-    const count = topic.placements.length
-    const machine = groupsMachine(groupSettings(this.#options.settings, count))
-    const opened = await Promise.all(partitions.map((partition) => this.#open(machine, partition)))
-    // All at once: with some of them missing a group would be looked for on the wrong partition.
-    this.executors.length = count
-    for (const [at, { index }] of partitions.entries()) this.executors[index] = opened[at]
+  /** Stops those whose partitions leave this broker. */
+  release(topic: Topic): void {
+    for (const [index, executor] of this.executors.entries()) {
+      if (executor === undefined || topic.placements[index]?.includes(this.#options.nodeId)) continue
+      executor.close()
+      this.executors[index] = undefined
+    }
   }
 
-  async #open(
-    machine: ReturnType<typeof groupsMachine>,
-    { replica }: Partition,
-  ): Promise<GroupExecutor | undefined> {
+  /**
+   * Starts a machine on each of the topic's partitions that are open here; resolves when those that lead serve. One whose state
+   * cannot be read is left out, and has said so itself.
+   */
+  async follow(topic: Topic, partitions: readonly Partition[]): Promise<void> {
+    const count = topic.placements.length
+    this.#machine ??= groupsMachine(groupSettings(this.#options.settings, count))
+    const machine = this.#machine
+    const added = partitions.filter(({ index }) => this.executors[index] === undefined)
+    const opened = await Promise.all(added.map((partition) => this.#open(machine, partition)))
+    // All at once: with some of them missing a group would be looked for on the wrong partition.
+    this.executors.length = count
+    for (const [at, { index }] of added.entries()) {
+      const executor = opened[at]
+      this.executors[index] = executor
+      if (executor?.isReady) this.onServing(executor)
+    }
+  }
+
+  async #open(machine: GroupsMachine, { replica, index }: Partition): Promise<GroupExecutor | undefined> {
     const { clock, settings, onEvent } = this.#options
     try {
       return await Executor.open({
@@ -52,6 +70,10 @@ export class GroupsTopic {
         settings: executorSettings(settings),
         notLeader: 'NOT_COORDINATOR',
         onEvent,
+        onServing: () => {
+          const executor = this.executors[index]
+          if (executor !== undefined) this.onServing(executor)
+        },
       })
     } catch (error) {
       if (!(error instanceof Faulted)) throw error

@@ -6,11 +6,12 @@ import { type Faulted, Refused } from '../base/errors.ts'
 import type { ClusterState, Topic } from '../machines/cluster/state.ts'
 import type { BrokerEvent } from './broker.ts'
 import { clusterLogName } from './cluster-log.ts'
-import type { Coordinators } from './coordinators.ts'
+import type { Coordinators, GroupExecutor } from './coordinators.ts'
 import type { DataFolder } from './data-folder.ts'
 import type { GroupsTopic } from './groups-topic.ts'
 import { type HostedPartitions, keyOf } from './hosted.ts'
 import { groupsTopicName } from './internal-topics.ts'
+import type { Leaders } from './leaders.ts'
 
 export interface HostedTopicsOptions {
   readonly image: Readonly<ClusterState>
@@ -18,6 +19,9 @@ export interface HostedTopicsOptions {
   readonly groups: GroupsTopic
   readonly coordinators: Coordinators
   readonly folder: DataFolder
+  readonly leaders: Leaders
+  /** How long a new topic, or one with more partitions, may count as under way until all of it is led. */
+  readonly leadersWaitMs: () => number
   readonly onEvent: (event: BrokerEvent) => void
 }
 
@@ -48,13 +52,26 @@ export class HostedTopics {
     await this.idle()
   }
 
-  /** A topic is new, or has more partitions. */
+  /** Replicas of a topic have come to this broker, or gone from it. */
   open(topic: Topic): void {
     this.#follow(topic.name, () => this.#open(topic))
   }
 
+  /** A topic is new, or has more partitions: it is not in force before somebody leads them, here or elsewhere. */
+  create(topic: Topic): void {
+    const { leaders, leadersWaitMs } = this.#options
+    this.#follow(topic.name, async () => {
+      await this.#open(topic)
+      // Where one of its partitions is offline, waiting would not help.
+      if (this.offline(topic.id) !== undefined) return
+      await leaders.whenLed(topic.id, topic.placements.length, leadersWaitMs())
+    })
+  }
+
   /** A topic is deleted. */
   remove(topic: Topic): void {
+    // Nobody waits for its leaders any more.
+    this.#options.leaders.forget(topic.id)
     this.#follow(topic.name, () => this.#remove(topic))
   }
 
@@ -79,17 +96,23 @@ export class HostedTopics {
   }
 
   async #open(topic: Topic): Promise<void> {
-    const { image, partitions, groups, coordinators } = this.#options
+    const { partitions, groups } = this.#options
+    if (topic.name === groupsTopicName) groups.release(topic)
     const opened = await partitions.open(topic)
-    if (topic.name !== groupsTopicName) return
-    await groups.lead(topic, opened)
-    // A crash may have come between the deletion of a topic and the forgetting of its offsets.
-    await this.#forget(() => coordinators.forgetTopicsBut((name) => image.topics.byName(name) !== undefined))
+    if (topic.name === groupsTopicName) await groups.follow(topic, opened)
+  }
+
+  /** A coordinator has begun to lead. A topic may have been deleted just before the one before it was lost. */
+  coordinates(executor: GroupExecutor): void {
+    const { image, coordinators } = this.#options
+    const isKnown = (name: string) => image.topics.byName(name) !== undefined
+    void this.#forget(() => coordinators.forgetTopicsBut(executor, isKnown))
   }
 
   async #remove(topic: Topic): Promise<void> {
-    const { partitions, coordinators } = this.#options
+    const { partitions, coordinators, leaders } = this.#options
     await partitions.remove(topic)
+    leaders.forget(topic.id)
     await this.#forget(() => coordinators.forgetTopic(topic.name))
   }
 

@@ -10,7 +10,7 @@ import type { World } from '../io/world.ts'
 import type { FilePool } from '../log/file-pool.ts'
 import type { LogSettings } from '../log/log.ts'
 import { openLog } from '../log/segmented-log.ts'
-import type { Topic } from '../machines/cluster/state.ts'
+import { type ClusterState, type Topic, votersAtOpen } from '../machines/cluster/state.ts'
 import type { Replica, ReplicaSettings } from '../replica/replica.ts'
 import type { ReplicaHost } from '../replica/replica-host.ts'
 import type { BrokerEvent } from './broker.ts'
@@ -24,7 +24,14 @@ export interface HostedOptions {
   readonly files: FilePool
   readonly host: ReplicaHost
   readonly settings: Settings
+  readonly image: Readonly<ClusterState>
   readonly onEvent: (event: BrokerEvent) => void
+}
+
+/** With whom a quorum began; see replica-host.ts. */
+export interface Founders {
+  readonly voters: readonly number[]
+  readonly disks: ReadonlyMap<number, string>
 }
 
 /** Opening or closing one partition is a few file operations and one or two syncs; more at once than this gains nothing. */
@@ -37,12 +44,18 @@ export class HostedPartitions {
   readonly #openings = new Map<string, Promise<Partition | null>>()
   /** Why a partition that should be here serves nobody: its disk failed, or its log is damaged. */
   readonly #faults = new Map<string, Faulted>()
+  #listener: (partition: Partition) => void = () => {}
   #openingsInFlight = 0
   readonly #waiting: (() => void)[] = []
   #isClosed = false
 
   constructor(options: HostedOptions) {
     this.#options = options
+  }
+
+  /** `listener` hears of every partition here whenever something about its replica has changed. */
+  onAdvance(listener: (partition: Partition) => void): void {
+    this.#listener = listener
   }
 
   /** Also one that the disk has failed since it was opened: it says so itself. */
@@ -60,13 +73,17 @@ export class HostedPartitions {
   }
 
   /**
-   * Opens every partition of a topic that is placed here; resolves with those that serve. Harmless when they are open. One that
-   * cannot be opened stays offline and is reported; the others do not suffer.
+   * Opens every partition of a topic that is placed here, and lets go of those that are not any more, with their files; resolves
+   * with those that are open. Harmless when nothing has changed. One that cannot be opened stays offline and is reported; the
+   * others do not suffer.
    */
   async open(topic: Topic): Promise<Partition[]> {
-    const here = topic.placements.flatMap((replicas, index) =>
-      replicas.includes(this.#options.nodeId) ? [index] : [],
+    const indexes = [...topic.placements.keys()]
+    const here = indexes.filter((index) => topic.placements[index]?.includes(this.#options.nodeId))
+    const gone = indexes.filter(
+      (index) => !here.includes(index) && this.#openings.has(keyOf(topic.id, index)),
     )
+    if (gone.length > 0) await this.#remove(topic, gone)
     const opened = await Promise.all(here.map((index) => this.#openOnce(topic, index)))
     return opened.flatMap((partition) => partition ?? [])
   }
@@ -91,13 +108,14 @@ export class HostedPartitions {
       if (this.#isClosed) return null
       const { folder, settings, onEvent } = this.#options
       const effective = settingsOf(settings, topic)
-      const voters = topic.placements[index]
-      assert(voters !== undefined, 'a partition that is opened has a placement')
+      assert(topic.placements[index] !== undefined, 'a partition that is opened has a placement')
       const key = keyOf(topic.id, index)
-      const replica = await this.openReplica(key, folder.partitionFolder(key), voters, effective)
+      const founders = this.#founders(topic, index)
+      const replica = await this.openReplica(key, folder.partitionFolder(key), founders, effective)
       const partition = new Partition({ topic, index, replica, settings: effective, onEvent })
       try {
-        await replica.whenReady()
+        // With other voters it may take an election, and those others.
+        if (this.#isSoleVoter(replica)) await replica.whenReady()
       } catch (error) {
         partition.close()
         await this.closeReplica(partition.name, replica)
@@ -108,12 +126,25 @@ export class HostedPartitions {
       this.#serving.set(key, partition)
       replica.onAdvance(() => {
         if (replica.fault !== null) this.#offline(topic, index, replica.fault)
+        this.#listener(partition)
       })
+      this.#listener(partition)
       return partition
     } finally {
       this.#openingsInFlight--
       this.#waiting.shift()?.()
     }
+  }
+
+  #founders(topic: Topic, index: number): Founders {
+    const { nodeId, image } = this.#options
+    const voters = votersAtOpen(topic, index, nodeId)
+    const disks = voters.map((id): [number, string] => [id, image.brokers.get(id)?.diskId ?? ''])
+    return { voters, disks: new Map(disks.filter(([, disk]) => disk !== '')) }
+  }
+
+  #isSoleVoter({ voters }: Replica): boolean {
+    return voters.length === 1 && voters[0] === this.#options.nodeId
   }
 
   /** Reported once. @throws `error` when it is none of the disk's */
@@ -137,7 +168,7 @@ export class HostedPartitions {
   async openReplica(
     name: string,
     folder: string,
-    voters: readonly number[],
+    founders: Founders,
     settings: TopicSettings,
   ): Promise<Replica> {
     const { world, files, host, onEvent } = this.#options
@@ -152,7 +183,7 @@ export class HostedPartitions {
       name,
       folder,
       log,
-      voters,
+      ...founders,
       settings: replicaSettings(settings, this.#options.settings),
     })
   }
@@ -182,7 +213,11 @@ export class HostedPartitions {
 
   /** Closes the partitions of a deleted topic and removes their files. */
   async remove(topic: Topic): Promise<void> {
-    const keys = [...topic.placements.keys()].map((index) => keyOf(topic.id, index))
+    await this.#remove(topic, [...topic.placements.keys()])
+  }
+
+  async #remove(topic: Topic, indexes: readonly number[]): Promise<void> {
+    const keys = indexes.map((index) => keyOf(topic.id, index))
     await this.#closeAll(keys)
     for (const key of keys) {
       this.#openings.delete(key)
@@ -195,7 +230,7 @@ export class HostedPartitions {
       this.#options.onEvent({
         level: 'error',
         event: 'folder.remove.failed',
-        message: `topic ${topic.name} is deleted, and its files may be left until the next start: ${error.message}`,
+        message: `files of topic ${topic.name} that are not needed any more may be left until the next start: ${error.message}`,
         topic: topic.name,
       })
     }
@@ -273,5 +308,6 @@ function replicaSettings(topic: TopicSettings, settings: Settings): ReplicaSetti
     flushMessages: topic.flushMessages,
     flushMs: topic.flushMs,
     uncommittedBytesMax: settings.get('lograft.uncommitted.bytes.max'),
+    minInsyncReplicas: topic.minInsyncReplicas,
   }
 }

@@ -9,6 +9,15 @@ export interface Identity {
   readonly diskId: string
   /** '' until this broker has joined a cluster for the first time. */
   readonly clusterId: string
+  /** The controllers that the cluster began with; [] for a broker that began by itself. Whoever restarts it need not say them again. */
+  readonly voters: readonly Voter[]
+}
+
+/** A controller, and where it listens for other brokers. */
+export interface Voter {
+  readonly id: number
+  readonly host: string
+  readonly port: number
 }
 
 const version = 1
@@ -35,13 +44,25 @@ export function readIdentity(disk: Disk, folder: string): Identity | null {
   if (typeof diskId !== 'string' || !putUuid(Buffer.alloc(16), 0, diskId))
     throw damaged(path, "its 'diskId' is no uuid")
   if (typeof clusterId !== 'string') throw damaged(path, "its 'clusterId' is missing")
-  return { nodeId: nodeId as number, diskId, clusterId }
+  return { nodeId: nodeId as number, diskId, clusterId, voters: votersIn(fields.voters, path) }
+}
+
+function votersIn(field: unknown, path: string): Voter[] {
+  if (field === undefined) return []
+  if (!Array.isArray(field)) throw damaged(path, "its 'voters' are no list")
+  return field.map((one: unknown) => {
+    const { id, host, port }: { [name: string]: unknown } =
+      typeof one === 'object' && one !== null ? { ...one } : {}
+    if (!Number.isSafeInteger(id) || typeof host !== 'string' || !Number.isSafeInteger(port))
+      throw damaged(path, "one of its 'voters' has no id, host or port")
+    return { id: id as number, host, port: port as number }
+  })
 }
 
 /** Durable when it resolves; a crash in between leaves the one before. @throws Faulted */
 export async function writeIdentity(disk: Disk, folder: string, identity: Identity): Promise<void> {
-  const { nodeId, diskId, clusterId } = identity
-  const text = `${JSON.stringify({ version, nodeId, diskId, clusterId }, null, 2)}\n`
+  const { nodeId, diskId, clusterId, voters } = identity
+  const text = `${JSON.stringify({ version, nodeId, diskId, clusterId, voters }, null, 2)}\n`
   const temporary = `${pathIn(folder)}.new`
   disk.remove(temporary)
   const file = disk.open(temporary, 'create')

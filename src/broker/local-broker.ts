@@ -1,30 +1,33 @@
 /**
- * One node, composed: its data folder, its quorum members, the controller and the coordinators that lead here.
+ * One node, composed: its data folder, its quorum members, its peers, the controller and the coordinators that lead here.
  *
- * Opening, in order: lock the folder; the cluster's log and the machine on it; register this broker; open every partition
- * that the image places here; the coordinators. When `join` resolves, every partition hosted here that is not damaged has a
- * leader that serves.
+ * Opening, in order: lock the folder; the cluster's log and the machine on it; the port for other brokers; register this broker;
+ * open every partition that the image places here; the coordinators. When `join` resolves, this broker is one of its cluster, and
+ * every partition that is here alone and not damaged serves.
  */
-import { assert } from '../base/assert.ts'
 import { type Faulted, Refused } from '../base/errors.ts'
 import { uuidOf } from '../base/uuid.ts'
 import { isSettingName, type Settings } from '../config/settings.ts'
-import type { World } from '../io/world.ts'
+import type { Net, World } from '../io/world.ts'
 import { FilePool } from '../log/file-pool.ts'
-import { applyClusterChange } from '../machines/cluster/apply.ts'
-import type { ClusterChange } from '../machines/cluster/changes.ts'
-import { cluster } from '../machines/cluster/cluster.ts'
-import type { ClusterState } from '../machines/cluster/state.ts'
+import { type ClusterState, emptyClusterState } from '../machines/cluster/state.ts'
+import { PeerNetwork } from '../peers/peer-network.ts'
+import { peerSettingsOf } from '../peers/settings.ts'
 import { ReplicaHost } from '../replica/replica-host.ts'
 import type { Broker, BrokerEvent } from './broker.ts'
+import { ClusterController } from './cluster-controller.ts'
 import { type ClusterLog, openClusterLog } from './cluster-log.ts'
+import type { QuorumDescription } from './cluster-quorum.ts'
 import { Coordinators } from './coordinators.ts'
 import { DataFolder } from './data-folder.ts'
 import { DataFolderRefused } from './data-folder-refused.ts'
 import { GroupsTopic } from './groups-topic.ts'
 import { type HostedOptions, HostedPartitions } from './hosted.ts'
 import { HostedTopics } from './hosted-topics.ts'
-import { LocalController } from './local-controller.ts'
+import type { Voter } from './identity.ts'
+import { ImageFollower } from './image-follower.ts'
+import { Leaders } from './leaders.ts'
+import { Membership } from './membership.ts'
 import type { Partition } from './partition.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { Purgatory } from './purgatory.ts'
@@ -36,7 +39,37 @@ export interface LocalBrokerOptions {
   readonly dataDir: string
   readonly settings: Settings
   readonly openFilesMax: number
+  /** The controllers that the cluster begins with; [] for a broker that begins by itself, or knows them from before. */
+  readonly voters: readonly Voter[]
+  /** The way to other brokers. */
+  readonly peer: PeerPort
   readonly onEvent: (event: BrokerEvent) => void
+}
+
+export interface PeerPort {
+  readonly host: string
+  /** 0 picks a free one; null: the one that the voters name for this broker, else 9093, and none where there are no voters. */
+  readonly port: number | null
+  /** The host that other brokers are told. */
+  readonly advertised: string
+  readonly net: Net
+  /** What all brokers of the cluster know; null for none. */
+  readonly secret: Buffer | null
+}
+
+interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** Everything that is open before this broker has joined. */
+interface Opened {
+  readonly hosting: HostedOptions
+  readonly partitions: HostedPartitions
+  readonly clusterLog: ClusterLog
+  readonly follower: ImageFollower
+  readonly network: PeerNetwork | null
+  readonly image: ClusterState
 }
 
 export class LocalBroker implements Broker {
@@ -48,26 +81,30 @@ export class LocalBroker implements Broker {
   readonly purgatory: Purgatory
   readonly producerIds: ProducerIds
   readonly coordinators: Coordinators
-  readonly controller: LocalController
+  readonly controller: ClusterController
+  readonly leaders: Leaders
+  readonly #options: LocalBrokerOptions
+  readonly #opened: Opened
   readonly #folder: DataFolder
-  readonly #host: ReplicaHost
-  readonly #partitions: HostedPartitions
   readonly #topics: HostedTopics
-  readonly #clusterLog: ClusterLog
   readonly #groups: GroupsTopic
   readonly #retention: Retention
-  readonly #onEvent: (event: BrokerEvent) => void
-  #address: { host: string; port: number } = { host: '', port: 0 }
+  readonly #membership: Membership
+  #address: Address = { host: '', port: 0 }
+  #peerAddress: Address | null = null
   #closing: Promise<void> | null = null
 
   /** @throws DataFolderRefused, Faulted */
   static async open(options: LocalBrokerOptions): Promise<LocalBroker> {
-    const { world, nodeId, dataDir, settings, onEvent, openFilesMax } = options
-    const folder = await DataFolder.open(world, dataDir, nodeId, () => uuidOf(world.random.bytes(16)))
+    const { world, nodeId, dataDir, settings, onEvent, openFilesMax, voters, peer } = options
+    const folder = await DataFolder.open(world, dataDir, nodeId, () => uuidOf(world.random.bytes(16)), voters)
+    const { diskId } = folder.identity
+    let network: PeerNetwork | null = null
     const host = new ReplicaHost({
       world,
       nodeId,
-      outbox: { send: () => {} },
+      diskId,
+      outbox: { send: (to, messages) => network?.send(to, messages) },
       settings: {
         tickMs: settings.get('lograft.tick.ms'),
         electionTimeoutMs: settings.get('lograft.election.timeout.ms'),
@@ -76,66 +113,101 @@ export class LocalBroker implements Broker {
       },
       onEvent,
     })
+    const image = emptyClusterState()
+    let broker: LocalBroker | null = null
+    const isAlone = peer.port === null && folder.identity.voters.length === 0
+    if (!isAlone) {
+      network = new PeerNetwork({
+        world: { ...world, net: peer.net },
+        nodeId,
+        diskId,
+        clusterId: () => folder.identity.clusterId,
+        secret: peer.secret,
+        settings: peerSettingsOf(settings),
+        inbox: host,
+        onEvent,
+        onConnected: (id) => broker?.connected(id),
+      })
+    }
     try {
       const files = new FilePool({ disk: world.disk, openMax: openFilesMax })
-      const hosting = { nodeId, world, folder, files, host, settings, onEvent }
+      const hosting = { nodeId, world, folder, files, host, settings, image, onEvent }
       const partitions = new HostedPartitions(hosting)
-      return new LocalBroker(dataDir, hosting, partitions, await openClusterLog(hosting, partitions))
+      const follower = new ImageFollower(image)
+      const clusterLog = await openClusterLog(hosting, partitions, {
+        onApplied: (change) => follower.applied(change),
+        onJumped: (state) => follower.jumped(state),
+      })
+      broker = new LocalBroker(options, { hosting, partitions, clusterLog, follower, network, image })
+      return broker
     } catch (error) {
       // Who asked is told why it did not open, not what went wrong in letting go.
-      await Promise.allSettled([host.close()])
+      await Promise.allSettled([host.close(), network?.close()])
       folder.close()
       throw error
     }
   }
 
-  private constructor(
-    dataDir: string,
-    hosting: HostedOptions,
-    partitions: HostedPartitions,
-    clusterLog: ClusterLog,
-  ) {
-    const { world, nodeId, folder, host, settings, onEvent } = hosting
-    const { executor } = clusterLog
+  private constructor(options: LocalBrokerOptions, opened: Opened) {
+    const { nodeId, world, settings, dataDir, onEvent } = options
+    const { partitions, network, image, hosting, clusterLog } = opened
+    const { folder } = hosting
+    const { clock } = world
+    const { voters } = folder.identity
+    this.#options = options
+    this.#opened = opened
     this.nodeId = nodeId
     this.world = world
     this.settings = settings
     this.dataDir = dataDir
+    this.image = image
     this.#folder = folder
-    this.#host = host
-    this.#partitions = partitions
-    this.#clusterLog = clusterLog
-    this.#onEvent = onEvent
-    // The executor's state runs ahead of the commit; the image must not.
-    this.image = executor.query((state) => cluster.image.decode(cluster.image.encode(state)))
-    executor.onApplied((change) => this.#follow(change))
-    this.purgatory = new Purgatory({
-      clock: world.clock,
-      parkedMax: settings.get('lograft.fetches.parked.max'),
+    this.leaders = new Leaders(clock)
+    const { leaders } = this
+    this.#membership = new Membership({
+      nodeId,
+      clock,
+      settings,
+      network,
+      // Where the voters of a known cluster are now, whoever starts this broker knows best.
+      voters: options.voters.length > 0 ? options.voters : voters,
+      image,
+      clusterLog,
+      partitions,
+      leaders,
+      onEvent,
     })
-    this.#groups = new GroupsTopic({ clock: world.clock, settings, onEvent })
+    const { commands, leadership } = this.#membership
+    this.purgatory = new Purgatory({ clock, parkedMax: settings.get('lograft.fetches.parked.max') })
+    this.#groups = new GroupsTopic({ nodeId, clock, settings, onEvent })
     this.coordinators = new Coordinators({
       executors: this.#groups.executors,
       ensure: async () => await this.controller.ensureGroupsTopic(),
     })
     this.#topics = new HostedTopics({
-      image: this.image,
+      image,
       partitions,
       groups: this.#groups,
       coordinators: this.coordinators,
       folder,
+      leaders,
+      leadersWaitMs: () => settings.get('lograft.leaders.wait.ms'),
       onEvent,
     })
-    this.controller = new LocalController({
-      executor,
-      image: this.image,
+    this.#groups.onServing = (coordinator) => this.#topics.coordinates(coordinator)
+    this.controller = new ClusterController({
+      commands,
+      image,
       random: world.random,
       settings,
       topics: this.#topics,
+      controllers: Math.max(1, voters.length),
+      handOver: (topicId, index, to, timeoutMs) => leadership.move(topicId, index, to, timeoutMs),
+      unregister: (id) => this.#membership.unregister(id),
     })
     this.producerIds = new ProducerIds(this.controller)
     this.#retention = new Retention({
-      clock: world.clock,
+      clock,
       partitions: () => partitions.all(),
       intervalMs: () => settings.get('log.retention.check.interval.ms'),
       onEvent,
@@ -146,32 +218,59 @@ export class LocalBroker implements Broker {
     return this.image.clusterId
   }
 
+  get controllerId(): number {
+    return this.#opened.clusterLog.replica.leaderId
+  }
+
+  /** Where it listens for other brokers; null when it does not. */
+  get peerAddress(): Address | null {
+    return this.#peerAddress
+  }
+
   /**
-   * Joins the cluster under the address that clients are told, and opens what is placed here.
-   * @throws DataFolderRefused when the folder is another cluster's; Faulted
+   * Joins the cluster under the address that clients are told, and opens what is placed here. Waits for as long as no controller
+   * can be reached.
+   * @throws DataFolderRefused when the folder is another cluster's, or the broker was taken out; Faulted
    */
-  async join(address: { host: string; port: number }): Promise<void> {
+  async join(address: Address): Promise<void> {
     this.#address = address
+    await this.#listenForPeers()
     await this.#folder.joined(await this.#register())
-    this.#applyBrokerConfigs()
+    this.#begin()
     await this.#topics.openAll(this.world.clock.now())
     this.#retention.start()
+    this.#membership.leadership.start()
+  }
+
+  async #listenForPeers(): Promise<void> {
+    const { network } = this.#opened
+    const { peer, voters } = this.#options
+    if (network === null) return
+    const known = voters.length > 0 ? voters : this.#folder.identity.voters
+    const own = known.find(({ id }) => id === this.nodeId)
+    const at = { host: peer.host, port: peer.port ?? own?.port ?? 9093 }
+    const { port } = await network.listen(at, own ?? null)
+    this.#peerAddress = { host: own?.host ?? peer.advertised, port: own?.port ?? port }
+    this.#membership.brokersChanged()
   }
 
   /** Resolves with the cluster's id. */
   async #register(): Promise<string> {
-    const { executor, replica } = this.#clusterLog
+    const { replica } = this.#opened.clusterLog
     try {
-      const { clusterId } = await executor.execute({
-        type: 'registerBroker',
-        id: this.nodeId,
-        diskId: this.#folder.identity.diskId,
-        ...this.#address,
-        rack: this.settings.get('broker.rack') || null,
-        peerHost: null,
-        peerPort: 0,
-        freshClusterId: uuidOf(this.world.random.bytes(16)),
-      })
+      const { clusterId } = await this.#membership.commands.execute(
+        {
+          type: 'registerBroker',
+          id: this.nodeId,
+          diskId: this.#folder.identity.diskId,
+          ...this.#address,
+          rack: this.settings.get('broker.rack') || null,
+          peerHost: this.#peerAddress?.host ?? null,
+          peerPort: this.#peerAddress?.port ?? 0,
+          freshClusterId: uuidOf(this.world.random.bytes(16)),
+        },
+        Infinity,
+      )
       return clusterId
     } catch (error) {
       if (replica.fault !== null) throw replica.fault
@@ -182,20 +281,59 @@ export class LocalBroker implements Broker {
     }
   }
 
+  /** From now on what is decided has effects here. */
+  #begin(): void {
+    const { follower, partitions } = this.#opened
+    follower.begin({
+      created: (topic) => this.#topics.create(topic),
+      deleted: (topic) => this.#topics.remove(topic),
+      configured: (topic) => partitions.configure(topic),
+      moved: (topic, indexes) => {
+        this.#topics.open(topic)
+        this.#membership.moved(topic, indexes)
+      },
+      brokersChanged: () => this.#membership.brokersChanged(),
+      brokerConfigsChanged: () => {
+        this.#applyBrokerConfigs()
+        for (const topic of this.image.topics.all()) partitions.configure(topic)
+      },
+    })
+    this.#applyBrokerConfigs()
+    this.#membership.brokersChanged()
+  }
+
+  /** Both ways to another broker are open. */
+  connected(id: number): void {
+    this.#membership.connected(id)
+  }
+
   partition(topicId: string, index: number): Partition | undefined {
-    return this.#partitions.get(topicId, index)
+    return this.#opened.partitions.get(topicId, index)
   }
 
   fault(topicId: string, index: number): Faulted | undefined {
-    return this.#partitions.fault(topicId, index)
+    return this.#opened.partitions.fault(topicId, index)
   }
 
-  endpoint(nodeId: number): { host: string; port: number } | undefined {
+  isAlive(nodeId: number): boolean {
+    return this.#membership.isAlive(nodeId)
+  }
+
+  endpoint(nodeId: number): Address | undefined {
     return nodeId === this.nodeId ? this.#address : this.image.brokers.get(nodeId)
   }
 
+  async describeQuorum(): Promise<QuorumDescription> {
+    return await this.#membership.describeQuorum()
+  }
+
   event(event: BrokerEvent): void {
-    this.#onEvent(event)
+    this.#options.onEvent(event)
+  }
+
+  /** Hands over whatever another broker can lead. Clients are still served, and told where to go. */
+  async handOver(timeoutMs: number): Promise<void> {
+    await this.#membership.handOver(timeoutMs)
   }
 
   /**
@@ -216,44 +354,18 @@ export class LocalBroker implements Broker {
   }
 
   async #close(): Promise<void> {
+    const { partitions, clusterLog, hosting } = this.#opened
     try {
+      this.#membership.stop()
       await this.#retention.stop()
       await this.releaseWaiting()
-      const { executor, replica } = this.#clusterLog
-      executor.close()
-      await Promise.all([this.#topics.idle(), this.#partitions.close()])
-      await this.#partitions.closeReplica("the cluster's log", replica)
-      await this.#host.close()
+      clusterLog.executor.close()
+      await Promise.all([this.#topics.idle(), partitions.close()])
+      await partitions.closeReplica("the cluster's log", clusterLog.replica)
+      await hosting.host.close()
+      await this.#membership.close()
     } finally {
       this.#folder.close()
-    }
-  }
-
-  /** A committed change, in order: into the image at once; what it sets off here goes its own way. */
-  #follow(change: ClusterChange): void {
-    const { topics } = this.image
-    const deleted = change.type === 'topicDeleted' ? topics.byId(change.id) : undefined
-    applyClusterChange(this.image, change)
-    switch (change.type) {
-      case 'topicCreated':
-      case 'partitionsAdded':
-      case 'topicConfigsChanged': {
-        const topic = topics.byId(change.id)
-        assert(topic !== undefined, 'a change of a topic leaves it there')
-        if (change.type === 'topicConfigsChanged') this.#partitions.configure(topic)
-        else this.#topics.open(topic)
-        return
-      }
-      case 'topicDeleted':
-        assert(deleted !== undefined, 'what is deleted was there')
-        this.#topics.remove(deleted)
-        return
-      case 'brokerConfigsChanged':
-        this.#applyBrokerConfigs()
-        for (const topic of topics.all()) this.#partitions.configure(topic)
-        return
-      default:
-        return
     }
   }
 

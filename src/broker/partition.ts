@@ -102,6 +102,18 @@ export class Partition {
     return replica.role === 'leader' ? null : 'NOT_LEADER_OR_FOLLOWER'
   }
 
+  /** As the leader: why a batch that all replicas must hold is not taken now; null when it is. */
+  inSyncRefusal(): Refused | null {
+    const { minInsyncReplicas } = this.#settings
+    if (minInsyncReplicas <= 1 || !this.replica.isReady) return null
+    const { length } = this.replica.inSync
+    if (length >= minInsyncReplicas) return null
+    return new Refused(
+      'NOT_ENOUGH_REPLICAS',
+      `${length} replicas of ${this.name} are in sync, and min.insync.replicas is ${minInsyncReplicas}`,
+    )
+  }
+
   /** The leader answers from here. Elected is not yet ready. */
   get isReady(): boolean {
     return this.replica.isReady

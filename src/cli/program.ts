@@ -81,10 +81,14 @@ function addStart(root: Command): void {
       'the address that clients are told (default: where it listens)',
       values.hostPort,
     )
-    .option('--peer-port <PORT>', 'the port for other brokers (default: 9093)', values.port)
+    .option(
+      '--peer-port <PORT>',
+      'the port for other brokers, 0 for a free one (default with --voters: 9093)',
+      values.port,
+    )
     .option(
       '--voters <ID@HOST:PORT,...>',
-      'the brokers that form the cluster (default: this one)',
+      'the controllers that form the cluster, the same for every broker (default: this one)',
       values.voters,
     )
     .option('--http-port <PORT>', 'the port for HTTP (default: 8081)', values.port)

@@ -1,6 +1,6 @@
 /**
  * What `start` was asked for: flags, environment and settings file in one. Names of Kafka's that are flags here (`node.id`,
- * `log.dirs`, `listeners`, `advertised.listeners`) mean the same in the file and with --set.
+ * `log.dirs`, `listeners`, `advertised.listeners`, `controller.quorum.voters`) mean the same in the file and with --set.
  */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -9,7 +9,7 @@ import { fromEnvironment, parseProperties } from '../config/properties.ts'
 import { Settings } from '../config/settings.ts'
 import { table } from '../config/table.ts'
 import { messageOf, WrongUsage } from './failure.ts'
-import type { HostPort, Voter } from './option-values.ts'
+import { type HostPort, type Voter, voters as votersIn } from './option-values.ts'
 
 export interface StartFlags {
   readonly config?: string
@@ -33,11 +33,21 @@ export interface BrokerOptions {
   readonly host: string
   readonly port: number
   readonly advertised: HostPort | null
+  readonly peerPort: number | null
+  readonly voters: readonly { readonly id: number; readonly host: string; readonly port: number }[]
   readonly settings: Settings
 }
 
 /** Kafka's names for what are flags here. */
-const placed = ['node.id', 'broker.id', 'log.dirs', 'log.dir', 'listeners', 'advertised.listeners'] as const
+const placed = [
+  'node.id',
+  'broker.id',
+  'log.dirs',
+  'log.dir',
+  'listeners',
+  'advertised.listeners',
+  'controller.quorum.voters',
+] as const
 type Placed = { [N in (typeof placed)[number]]?: string }
 
 type Environment = { readonly [name: string]: string | undefined }
@@ -72,15 +82,17 @@ export function brokerOptions(flags: StartFlags, environment: Environment): Brok
   }
   for (const [name, text] of Object.entries(flags.set ?? {})) apply(name, text, 'flag', '--set')
   const listen = listenerOf(places, 'listeners', problems)
-  const options = {
+  const host = flags.host ?? listen?.host ?? '127.0.0.1'
+  const options: BrokerOptions = {
     nodeId: flags.nodeId ?? nodeIdOf(places, problems),
     dataDir: resolve(flags.dataDir ?? dataDirOf(places, problems)),
-    host: flags.host ?? listen?.host ?? '127.0.0.1',
+    host,
     port: flags.port ?? listen?.port ?? 9092,
     advertised: flags.advertised ?? listenerOf(places, 'advertised.listeners', problems),
+    peerPort: flags.peerPort ?? null,
+    voters: votersOf(flags, places, problems),
     settings,
   }
-  if (flags.voters !== undefined) checkVoters(flags.voters, options.nodeId, problems)
   if (problems.length > 0) throw new WrongUsage(problems.join('\n  '))
   return options
 }
@@ -122,12 +134,23 @@ function listenerOf(
   return { host: match[1] ?? match[2] ?? '', port: Number(match[3]) }
 }
 
-function checkVoters(voters: readonly Voter[], nodeId: number, problems: string[]): void {
-  if (!voters.some((voter) => voter.nodeId === nodeId)) {
-    problems.push(`--voters does not name this node, ${nodeId} (--node-id)`)
-  } else if (voters.length > 1) {
+function votersOf(flags: StartFlags, places: Placed, problems: string[]): BrokerOptions['voters'] {
+  const text = places['controller.quorum.voters']
+  const voters = flags.voters ?? (text === undefined ? [] : parsed(text, problems))
+  const nowhere = voters.find(({ port }) => port === 0)
+  if (nowhere !== undefined) {
+    problems.push(`--voters: node ${nowhere.nodeId} needs a port that the others can know, not 0`)
+  }
+  return voters.map(({ nodeId, host, port }) => ({ id: nodeId, host, port }))
+}
+
+function parsed(text: string, problems: string[]): readonly Voter[] {
+  try {
+    return votersIn(text)
+  } catch (error) {
     problems.push(
-      '--voters: clusters of several brokers are not served yet; name this node alone, or leave it out',
+      `setting 'controller.quorum.voters' wants ID@HOST:PORT, separated by commas: ${messageOf(error)}`,
     )
+    return []
   }
 }

@@ -29,8 +29,8 @@ export async function start(flags: StartFlags, version: string): Promise<void> {
     )
   }
   await log.open()
-  if (flags.httpPort !== undefined || flags.peerPort !== undefined) {
-    const message = 'HTTP and clusters are not served yet: --http-port and --peer-port have no effect'
+  if (flags.httpPort !== undefined) {
+    const message = 'HTTP is not served yet: --http-port has no effect'
     log.write({ level: 'warn', event: 'flags.without.effect', message })
   }
   await stopped

@@ -259,6 +259,25 @@ export const table = {
   'lograft.tick.ms': int(50, 'The beat of elections, heartbeats and housekeeping, ms.', { min: 1 }),
   'lograft.heartbeat.ms': int(150, 'How often a leader shows that it lives, ms.', { min: 1 }),
   'lograft.election.timeout.ms': int(1500, 'Silence after which a leader is given up, ms.', { min: 10 }),
+  'lograft.controller.timeout.ms': int(
+    30_000,
+    'How long a decision of the cluster may take, with finding out who leads it, ms.',
+    { min: 100 },
+  ),
+  'lograft.leaders.wait.ms': int(
+    10_000,
+    'How long the answer to the creation of a topic waits until all its partitions are led, ms.',
+    { min: 0 },
+  ),
+  'lograft.reassignments.max': int(16, 'Partitions led by one broker that move at the same time.', {
+    min: 1,
+  }),
+  'auto.leader.rebalance.enable': boolean(true, 'Leaders hand over to the first replica, when it keeps up.'),
+  'leader.imbalance.check.interval.seconds': int(
+    300,
+    'How often it is looked whether leaders should hand over, s.',
+    { min: 1 },
+  ),
   'lograft.peer.connect.timeout.ms': int(
     3000,
     'How long connecting to another broker may take, until both have shown who they are, ms.',

@@ -15,15 +15,17 @@ import type { BrokerEvent } from '../broker/broker.ts'
 import { Settings } from '../config/settings.ts'
 import { nodeWorld } from '../io/node-world.ts'
 import type { World } from '../io/world.ts'
-import { type RunningBroker, startBroker } from '../main.ts'
+import { type RunningBroker, type StartOptions, startBroker } from '../main.ts'
+import { SeededRandom } from './seeded-random.ts'
 import { SimDisk } from './sim-disk.ts'
+import { SimNet } from './sim-net.ts'
 
 export type { BrokerEvent } from '../broker/broker.ts'
 export type { Clock, Disk, Net, Random, World } from '../io/world.ts'
 export type { RunningBroker } from '../main.ts'
 
 export interface ClusterOptions {
-  /** How many brokers. Absent: 1, which is all that is served yet. */
+  /** How many brokers. Absent: 1. The first three are its controllers. */
   readonly nodes?: number
   /** A folder that keeps the data from one start to the next, that of broker 1 in `node-1`. Absent: in memory. */
   readonly dataDir?: string
@@ -48,26 +50,53 @@ export interface Cluster {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** More than one broker was asked for: this release does not serve that. */
-export class ClusterUnsupported extends Error {
-  override name = 'ClusterUnsupported'
-}
+/** Of a larger cluster the others follow these. */
+const controllersMax = 3
+const peerPort = 9093
 
 /**
  * Resolves when every broker serves.
- * @throws ClusterUnsupported for more than one node; RangeError when `nodes` is no count; Refused INVALID_CONFIG naming a
- *   setting; DataFolderRefused and Faulted when `dataDir` cannot be used
+ * @throws RangeError when `nodes` is no count; Refused INVALID_CONFIG naming a setting; DataFolderRefused and Faulted when `dataDir`
+ *   cannot be used
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { nodes = 1, onEvent } = options
+  const { nodes = 1 } = options
   if (!Number.isSafeInteger(nodes) || nodes < 1) {
     throw new RangeError(`nodes must be a whole number, at least 1, not ${nodes}`)
   }
-  if (nodes > 1) {
-    throw new ClusterUnsupported(`a cluster of ${nodes} brokers was asked for: this release serves one`)
+  // Clients come over real sockets. What brokers say to each other stays inside the process.
+  const clock = options.world?.clock ?? nodeWorld().clock
+  const peers = new SimNet({ clock, random: new SeededRandom(nodes) })
+  const ids = Array.from({ length: nodes }, (_, at) => at + 1)
+  const voters = ids.slice(0, controllersMax).map((id) => ({ id, host: `node-${id}`, port: peerPort }))
+  const starting = ids.map((nodeId) => {
+    const cluster = nodes === 1 ? {} : { voters, peerPort, peerNet: peers.at(`node-${nodeId}`) }
+    return startNode(options, nodeId, cluster)
+  })
+  const started = await Promise.allSettled(starting)
+  const brokers = started.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const stop = async (): Promise<void> => void (await Promise.all(brokers.map((broker) => broker.stop())))
+  const failed = started.find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined) {
+    await stop()
+    throw failed.reason
   }
-  const nodeId = 1
-  const broker = await startBroker({
+  return {
+    clusterId: brokers[0]?.clusterId ?? '',
+    bootstrap: brokers.map(({ bootstrap }) => bootstrap),
+    brokers,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+async function startNode(
+  options: ClusterOptions,
+  nodeId: number,
+  cluster: Partial<StartOptions>,
+): Promise<RunningBroker> {
+  const { onEvent } = options
+  return await startBroker({
     nodeId,
     dataDir: `${options.dataDir ?? '/memory'}/node-${nodeId}`,
     host: '127.0.0.1',
@@ -76,14 +105,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     settings: settingsOf(options),
     onEvent: (event) => onEvent?.(event, nodeId),
     world: worldOf(options),
+    ...cluster,
   })
-  return {
-    clusterId: broker.clusterId,
-    bootstrap: [broker.bootstrap],
-    brokers: [broker],
-    stop: () => broker.stop(),
-    [Symbol.asyncDispose]: () => broker.stop(),
-  }
 }
 
 function settingsOf(options: ClusterOptions): Settings {

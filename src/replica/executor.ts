@@ -108,8 +108,7 @@ export class Executor<
   }
 
   /**
-   * Decides, replicates, and resolves with the machine's reply: when all that the decision saw is committed, or when a later
-   * decision replies.
+   * Decides, replicates, and resolves with the machine's reply: when all it saw is committed, or when a later decision replies.
    * @throws Refused as the machine says; `notLeader`; COORDINATOR_LOAD_IN_PROGRESS while the state is loaded, or when more
    *   callers wait than `commandsPendingMax`
    */

@@ -3,6 +3,7 @@ import { Reader } from '../../src/base/bytes.ts'
 import { Refused } from '../../src/base/errors.ts'
 import type { Broker, BrokerEvent } from '../../src/broker/broker.ts'
 import { Coordinators, type GroupExecutor } from '../../src/broker/coordinators.ts'
+import { groupsTopicName } from '../../src/broker/internal-topics.ts'
 import { deleteGroups } from '../../src/handlers/delete-groups.ts'
 import { describeGroups } from '../../src/handlers/describe-groups.ts'
 import { findCoordinator } from '../../src/handlers/find-coordinator.ts'
@@ -40,6 +41,7 @@ const handlers = [
 
 /** Runs a machine as the executor does, with nothing between a decision and its commit. */
 class StagedExecutor {
+  readonly isReady = true
   /** Set to refuse everything, as after an election. */
   refused: Refused | null = null
 
@@ -69,10 +71,21 @@ export function startGroups(settings: Partial<GroupSettings> = {}, options: { pa
   const executors = stages.map((stage) => new StagedExecutor(stage))
   // The fixture's own, empty until the topic of the groups is asked for.
   const led: (GroupExecutor | undefined)[] = []
+  const image = emptyClusterState()
   const ensure = async () => {
     for (const [index, executor] of executors.entries()) led[index] = executor as unknown as GroupExecutor
+    if (image.topics.byName(groupsTopicName) !== undefined) return
+    image.topics.add({
+      name: groupsTopicName,
+      id: '22222222-2222-4222-8222-222222222222',
+      placements: executors.map(() => [1, 2]),
+      moves: new Map(),
+      origins: new Map(),
+      configs: new Map(),
+    })
   }
-  const image = emptyClusterState()
+  /** Of every partition of the groups' topic. */
+  const leader = { leaderId: 1, epoch: 7, isr: [1] }
   image.topics.add({
     name: 'events',
     id: '11111111-1111-4111-8111-111111111111',
@@ -92,7 +105,10 @@ export function startGroups(settings: Partial<GroupSettings> = {}, options: { pa
     },
     image,
     coordinators: new Coordinators({ executors: led, ensure }),
-    endpoint: () => ({ host: 'one.example', port: 9092 }),
+    leaders: { of: () => leader },
+    partition: () => ({ replica: { fault: null, epoch: 7, leaderId: leader.leaderId } }),
+    isAlive: (id: number) => id === 1 || id === 2,
+    endpoint: (id: number) => ({ host: id === 1 ? 'one.example' : 'two.example', port: 9092 }),
     event: (event: BrokerEvent) => void events.push(event),
   } as unknown as Broker
   const dispatch = new Dispatch(broker, handlers)
@@ -104,6 +120,7 @@ export function startGroups(settings: Partial<GroupSettings> = {}, options: { pa
     executors,
     led,
     ensure,
+    leader,
     advance(ms: number): void {
       for (const stage of stages) stage.advance(ms)
     },

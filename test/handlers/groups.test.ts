@@ -374,32 +374,46 @@ t.test('DescribeGroups, ListGroups and DeleteGroups in every version', async (t)
   }
 })
 
-t.test('FindCoordinator in every version makes the topic of the groups, and names this broker', async (t) => {
-  for (const version of versionsOf(FindCoordinator)) {
-    const groups = startGroups()
-    const find = (key: string, keyType = 0) =>
-      groups.ask(
-        FindCoordinator,
-        version,
-        (version < 4
-          ? { key, ...(version >= 1 ? { keyType } : {}) }
-          : { coordinatorKeys: [key], keyType }) as never,
+t.test(
+  'FindCoordinator in every version makes the topic of the groups, and names who leads it',
+  async (t) => {
+    for (const version of versionsOf(FindCoordinator)) {
+      const groups = startGroups()
+      const find = (key: string, keyType = 0) =>
+        groups.ask(
+          FindCoordinator,
+          version,
+          (version < 4
+            ? { key, ...(version >= 1 ? { keyType } : {}) }
+            : { coordinatorKeys: [key], keyType }) as never,
+        )
+      const found = async (keyType = 0) => {
+        const response = await find('g', keyType)
+        return version < 4 ? response : response.coordinators[0]
+      }
+      t.match(await found(), { errorCode: 0, nodeId: 1, host: 'one.example', port: 9092 })
+      t.equal(groups.led.length, 1)
+      groups.leader.leaderId = 2
+      t.match(
+        await found(),
+        { errorCode: 0, nodeId: 2, host: 'two.example', port: 9092 },
+        'who leads coordinates',
       )
-    const found = async (keyType = 0) => {
-      const response = await find('g', keyType)
-      return version < 4 ? response : response.coordinators[0]
+      for (const nobody of [-1, 3]) {
+        groups.leader.leaderId = nobody
+        t.match(await found(), { errorCode: errorCode('COORDINATOR_NOT_AVAILABLE'), nodeId: -1, port: -1 })
+      }
+      groups.leader.leaderId = 1
+      if (version >= 1) {
+        t.match(await found(1), {
+          errorCode: errorCode('INVALID_REQUEST'),
+          errorMessage: /transactions/,
+          nodeId: -1,
+        })
+      }
     }
-    t.match(await found(), { errorCode: 0, nodeId: 1, host: 'one.example', port: 9092 })
-    t.equal(groups.led.length, 1)
-    if (version >= 1) {
-      t.match(await found(1), {
-        errorCode: errorCode('INVALID_REQUEST'),
-        errorMessage: /transactions/,
-        nodeId: -1,
-      })
-    }
-  }
-})
+  },
+)
 
 t.test('groups are spread as in Kafka', async (t) => {
   t.equal(groupPartition('', 50), 0)
@@ -434,9 +448,13 @@ t.test('the offsets of deleted topics are forgotten, also those missed by a cras
   }
   const committed = () =>
     groups.stages.flatMap(({ state }) => [...state.groups.values()].map((g) => g.offsets.size))
-  await groups.broker.coordinators.forgetTopicsBut((name) => name === 'events')
+  const { coordinators } = groups.broker
+  const forgetBut = async (isKnown: (name: string) => boolean) => {
+    for (const coordinator of coordinators.all()) await coordinators.forgetTopicsBut(coordinator, isKnown)
+  }
+  await forgetBut((name) => name === 'events')
   t.strictSame(committed(), [1, 1])
-  await groups.broker.coordinators.forgetTopicsBut(() => false)
+  await forgetBut(() => false)
   t.strictSame(committed(), [0, 0])
 })
 

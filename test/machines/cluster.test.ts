@@ -80,7 +80,12 @@ t.test('topics: made, found by name and id, widened, configured, deleted', async
   })
   const orders = state.topics.byName('orders')
   t.equal(orders, state.topics.byId(orders?.id ?? ''))
-  t.match(ask(state, topic('orders')), { refused: 'TOPIC_ALREADY_EXISTS' })
+  t.match(ask(state, topic('orders', { freshId: uuid(77) })), { refused: 'TOPIC_ALREADY_EXISTS' })
+  t.match(
+    ask(state, topic('orders')),
+    { reply: { partitions: 3 } },
+    'asked again by who made it: it is the same',
+  )
   const widen = { type: 'createPartitions', topic: 'orders', assignment: null, partitionsMax: 100 } as const
   t.match(ask(state, { ...widen, count: 3, validateOnly: false }), { refused: 'INVALID_PARTITIONS' })
   t.match(ask(state, { ...widen, count: 5, validateOnly: true }), { reply: { count: 5 } })

@@ -17,7 +17,14 @@ export function createTopic(
   state: Readonly<ClusterState>,
   command: Command<'createTopic'>,
 ): Outcome<CreatedTopic> {
-  if (state.topics.byName(command.name) !== undefined) {
+  const existing = state.topics.byName(command.name)
+  // Asked a second time, because the first answer was lost: it is the one that was made.
+  if (existing !== undefined && existing.id === command.freshId) {
+    const { name, id, placements } = existing
+    const reply = { name, id, partitions: placements.length, replicationFactor: placements[0]?.length ?? 0 }
+    return { changes: [], reply }
+  }
+  if (existing !== undefined) {
     throw new Refused('TOPIC_ALREADY_EXISTS', `topic '${command.name}' exists`)
   }
   checkNewTopicName(state, command.name)

@@ -1,5 +1,5 @@
 /** What brokers ask each other: `kind` of a request (calls.ts), and what its payload and its answer are. */
-import { array, int32, int64, layout, string, struct, uuid } from '../notation.ts'
+import { array, int32, int64, layout, struct, uuid } from '../notation.ts'
 import { peerVersions } from './frame.ts'
 
 export const callKinds = {
@@ -13,6 +13,8 @@ export const callKinds = {
   quorum: 4,
   /** To the controller: take a broker out. Payload: `unregister`; answer: `commandAnswer`. */
   unregister: 5,
+  /** To everybody: the sender stops, and should lead nothing any more. No payload, no answer. */
+  stopping: 6,
 } as const
 
 const call = { versions: peerVersions, flexible: null } as const
@@ -38,7 +40,6 @@ export const quorum = layout(
     highWatermark: int64,
     voters: array(member),
     observers: array(member),
-    clusterId: string,
   },
   { ...call, name: 'quorum' },
 )

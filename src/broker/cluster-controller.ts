@@ -1,41 +1,42 @@
-/** The controller as seen from the broker that hosts it: decisions go to the executor, and wait until they are in force. */
+/** The cluster's decisions as the handlers of this broker ask for them; see controller.ts. Each waits until it is in force here. */
 import { Refused } from '../base/errors.ts'
 import { uuidOf } from '../base/uuid.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Random } from '../io/world.ts'
-import type { ClusterChange } from '../machines/cluster/changes.ts'
-import type { ClusterCommand, ClusterReplies } from '../machines/cluster/commands.ts'
+import type { ClusterReplies } from '../machines/cluster/commands.ts'
 import type { ClusterState } from '../machines/cluster/state.ts'
-import type { Executor } from '../replica/executor.ts'
+import type { Commands } from './commands.ts'
 import type { Controller } from './controller.ts'
 import type { HostedTopics } from './hosted-topics.ts'
 import { groupsTopicName, isInternalTopic } from './internal-topics.ts'
 
-export type ClusterExecutor = Executor<ClusterState, ClusterCommand, ClusterChange, never, ClusterReplies>
-
 /** Ids that one block holds; Kafka's number. */
 const producerIdsPerBlock = 1000
 
-export interface LocalControllerOptions {
-  readonly executor: ClusterExecutor
+export interface ClusterControllerOptions {
+  readonly commands: Commands
   readonly image: Readonly<ClusterState>
   readonly random: Random
   readonly settings: Settings
   readonly topics: Pick<HostedTopics, 'underWay' | 'offline'>
+  /** The controllers that the cluster began with. */
+  readonly controllers: number
+  readonly handOver: (topicId: string, index: number, to: number, timeoutMs: number) => Promise<void>
+  readonly unregister: (id: number) => Promise<void>
 }
 
-export class LocalController implements Controller {
-  readonly #options: LocalControllerOptions
+export class ClusterController implements Controller {
+  readonly #options: ClusterControllerOptions
   #groupsTopic: Promise<void> | null = null
 
-  constructor(options: LocalControllerOptions) {
+  constructor(options: ClusterControllerOptions) {
     this.#options = options
   }
 
   async createTopic(topic: Parameters<Controller['createTopic']>[0]): Promise<ClusterReplies['createTopic']> {
-    const { executor, random, topics } = this.#options
+    const { commands, random, topics } = this.#options
     try {
-      const created = await executor.execute({
+      const created = await commands.execute({
         type: 'createTopic',
         ...topic,
         freshId: uuidOf(random.bytes(16)),
@@ -57,12 +58,12 @@ export class LocalController implements Controller {
   }
 
   async deleteTopic(id: string): Promise<ClusterReplies['deleteTopic']> {
-    const { executor, image } = this.#options
+    const { commands, image } = this.#options
     const topic = image.topics.byId(id)
     if (topic !== undefined && isInternalTopic(topic.name)) {
       throw new Refused('INVALID_TOPIC_EXCEPTION', `topic '${topic.name}' is internal and cannot be deleted`)
     }
-    const deleted = await executor.execute({ type: 'deleteTopic', id })
+    const deleted = await commands.execute({ type: 'deleteTopic', id })
     await this.underWay(deleted.name)
     return deleted
   }
@@ -74,7 +75,7 @@ export class LocalController implements Controller {
         `topic '${partitions.topic}' is internal: its partitions are fixed`,
       )
     }
-    const reply = await this.#options.executor.execute({
+    const reply = await this.#options.commands.execute({
       type: 'createPartitions',
       ...partitions,
       partitionsMax: this.#partitionsMax(),
@@ -84,11 +85,11 @@ export class LocalController implements Controller {
   }
 
   async alterTopicConfigs(change: Parameters<Controller['alterTopicConfigs']>[0]): Promise<void> {
-    await this.#options.executor.execute({ type: 'alterTopicConfigs', ...change })
+    await this.#options.commands.execute({ type: 'alterTopicConfigs', ...change })
   }
 
   async alterBrokerConfigs(change: Parameters<Controller['alterBrokerConfigs']>[0]): Promise<void> {
-    await this.#options.executor.execute({ type: 'alterBrokerConfigs', ...change })
+    await this.#options.commands.execute({ type: 'alterBrokerConfigs', ...change })
   }
 
   underWay(topic: string): Promise<void> | undefined {
@@ -96,7 +97,19 @@ export class LocalController implements Controller {
   }
 
   async allocateProducerIds(): Promise<ClusterReplies['allocateProducerIds']> {
-    return await this.#options.executor.execute({ type: 'allocateProducerIds', count: producerIdsPerBlock })
+    return await this.#options.commands.execute({ type: 'allocateProducerIds', count: producerIdsPerBlock })
+  }
+
+  async reassign(move: Parameters<Controller['reassign']>[0]): Promise<void> {
+    await this.#options.commands.execute({ type: 'reassignPartition', ...move })
+  }
+
+  async transferLeadership(topicId: string, index: number, to: number, timeoutMs: number): Promise<void> {
+    await this.#options.handOver(topicId, index, to, timeoutMs)
+  }
+
+  async unregisterBroker(id: number): Promise<void> {
+    await this.#options.unregister(id)
   }
 
   /** Makes the groups' topic when there is none; resolves when it serves. */
@@ -109,7 +122,7 @@ export class LocalController implements Controller {
   }
 
   async #createGroupsTopic(): Promise<void> {
-    const { image, settings } = this.#options
+    const { image, settings, controllers } = this.#options
     // From the image: groups go on when the controller cannot decide any more.
     if (image.topics.byName(groupsTopicName) !== undefined) {
       await this.underWay(groupsTopicName)
@@ -118,7 +131,8 @@ export class LocalController implements Controller {
     await this.createTopic({
       name: groupsTopicName,
       partitions: settings.get('offsets.topic.num.partitions'),
-      replicationFactor: Math.min(3, image.brokers.size),
+      // Not fewer than there are controllers: the others are about to come, and this is the topic's number for ever.
+      replicationFactor: Math.min(3, Math.max(controllers, image.brokers.size)),
       assignment: null,
       // Small segments: what lies below the newest image goes with them.
       configs: new Map([
@@ -126,6 +140,7 @@ export class LocalController implements Controller {
         ['retention.ms', '-1'],
         ['retention.bytes', '-1'],
         ['flush.messages', '1'],
+        ['min.insync.replicas', '1'],
       ]),
       validateOnly: false,
     })

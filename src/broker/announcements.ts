@@ -1,0 +1,152 @@
+/**
+ * Tells all other brokers what this one leads: a partition as soon as it is ready, or when its in-sync replicas have changed;
+ * everything when a broker comes (back). What a broker did not take is kept for it, one entry a partition, and told again.
+ */
+
+import { Writer } from '../base/bytes.ts'
+import { Refused } from '../base/errors.ts'
+import type { Clock, Timer } from '../io/world.ts'
+import { callKinds, leaders as leadersLayout } from '../protocol/peer/call-kinds.ts'
+import { peerVersions } from '../protocol/peer/frame.ts'
+import { keyOf } from './hosted.ts'
+import type { Leaders } from './leaders.ts'
+import type { Partition } from './partition.ts'
+
+export interface AnnouncementsOptions {
+  readonly nodeId: number
+  readonly clock: Clock
+  readonly leaders: Leaders
+  readonly partitions: () => Iterable<Partition>
+  readonly call: (nodeId: number, kind: number, payload: Buffer, timeoutMs: number) => Promise<Buffer>
+  readonly isConnected: (nodeId: number) => boolean
+}
+
+interface Entry {
+  readonly topicId: string
+  readonly index: number
+  readonly epoch: number
+  readonly isr: number[]
+}
+
+/** In-sync replicas are looked at this often. */
+const sweepMs = 1000
+/** In one request. */
+const entriesMax = 5000
+const answerTimeoutMs = 5000
+
+export class Announcements {
+  readonly #options: AnnouncementsOptions
+  /** By broker, then by partition: what it has not heard yet. */
+  readonly #unheard = new Map<number, Map<string, Entry>>()
+  readonly #telling = new Set<number>()
+  /** By partition: what was said last. */
+  readonly #said = new Map<string, Entry>()
+  #timer: Timer | null = null
+  #isTurnEnding = false
+  #isClosed = false
+
+  constructor(options: AnnouncementsOptions) {
+    this.#options = options
+  }
+
+  /** All other brokers. */
+  setPeers(ids: readonly number[]): void {
+    for (const id of this.#unheard.keys()) if (!ids.includes(id)) this.#unheard.delete(id)
+    for (const id of ids) if (!this.#unheard.has(id)) this.#unheard.set(id, new Map(this.#said))
+    this.#maybeSweep()
+    this.#tellSoon()
+  }
+
+  /** A broker was connected: what it heard before it may have forgotten. */
+  connected(id: number): void {
+    const unheard = this.#unheard.get(id)
+    if (unheard === undefined) return
+    for (const [key, entry] of this.#said) unheard.set(key, entry)
+    this.#tellSoon()
+  }
+
+  /** Something about a partition has changed; called often. */
+  advanced(partition: Partition): void {
+    const { replica, topic, index } = partition
+    if (!replica.isReady) return
+    const said = this.#said.get(keyOf(topic.id, index))
+    if (said?.epoch !== replica.epoch) this.#say(partition)
+  }
+
+  /** A partition is not here any more. */
+  forget(topicId: string, index: number): void {
+    this.#said.delete(keyOf(topicId, index))
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#timer?.cancel()
+  }
+
+  #say({ topic, index, replica }: Partition): void {
+    const { leaders, nodeId } = this.#options
+    const { epoch } = replica
+    const isr = [...replica.inSync]
+    const entry = { topicId: topic.id, index, epoch, isr }
+    const key = keyOf(topic.id, index)
+    this.#said.set(key, entry)
+    leaders.heard(topic.id, index, { leaderId: nodeId, epoch, isr })
+    for (const unheard of this.#unheard.values()) unheard.set(key, entry)
+    this.#tellSoon()
+  }
+
+  /** All that a turn brings goes at once. */
+  #tellSoon(): void {
+    if (this.#isTurnEnding || this.#unheard.size === 0) return
+    this.#isTurnEnding = true
+    this.#options.clock.soon(() => {
+      this.#isTurnEnding = false
+      for (const id of this.#unheard.keys()) void this.#tell(id)
+    })
+  }
+
+  async #tell(id: number): Promise<void> {
+    const { isConnected, call } = this.#options
+    if (this.#telling.has(id)) return
+    this.#telling.add(id)
+    try {
+      for (;;) {
+        const unheard = this.#unheard.get(id)
+        if (this.#isClosed || unheard === undefined || unheard.size === 0 || !isConnected(id)) return
+        const told = [...unheard].slice(0, entriesMax)
+        await call(id, callKinds.leaders, encode(told.map(([, entry]) => entry)), answerTimeoutMs)
+        for (const [key, entry] of told) if (unheard.get(key) === entry) unheard.delete(key)
+      }
+    } catch (error) {
+      // It goes on when it is connected again, or with the next sweep.
+      if (!(error instanceof Refused)) throw error
+    } finally {
+      this.#telling.delete(id)
+    }
+  }
+
+  #maybeSweep(): void {
+    if (this.#timer !== null || this.#isClosed || this.#unheard.size === 0) return
+    this.#timer = this.#options.clock.setTimer(sweepMs, () => {
+      this.#timer = null
+      for (const partition of this.#options.partitions()) this.#lookAt(partition)
+      this.#tellSoon()
+      this.#maybeSweep()
+    })
+  }
+
+  #lookAt(partition: Partition): void {
+    const { replica, topic, index } = partition
+    if (!replica.isReady || replica.voters.length === 1) return
+    const said = this.#said.get(keyOf(topic.id, index))
+    const { inSync } = replica
+    const isSame = said?.isr.length === inSync.length && inSync.every((id) => said.isr.includes(id))
+    if (!isSame || said.epoch !== replica.epoch) this.#say(partition)
+  }
+}
+
+function encode(partitions: Entry[]): Buffer {
+  const writer = new Writer()
+  leadersLayout.encode(writer, { partitions }, peerVersions[1])
+  return Buffer.concat(writer.finish())
+}

@@ -1,0 +1,151 @@
+/**
+ * Who should lead: each partition's first replica, when it keeps up; and when this broker stops, anybody but this one.
+ * Every broker looks at what it leads itself and hands over; nobody has to decide it for all.
+ */
+import { Refused } from '../base/errors.ts'
+import type { Clock, Timer } from '../io/world.ts'
+import type { Replica } from '../replica/replica.ts'
+import type { BrokerEvent } from './broker.ts'
+import type { Leaders } from './leaders.ts'
+import type { Partition } from './partition.ts'
+
+export interface LeadershipOptions {
+  readonly nodeId: number
+  readonly clock: Clock
+  readonly partitions: () => Iterable<Partition>
+  readonly partition: (topicId: string, index: number) => Partition | undefined
+  readonly leaders: Leaders
+  /** Asks the partition's leader, another broker, to hand over. */
+  readonly ask: (leader: number, topicId: string, index: number, to: number) => Promise<void>
+  /** Whether a broker can be given leadership: it lives, and does not stop. */
+  readonly isStaying: (nodeId: number) => boolean
+  /** Absent or Infinity: leaders stay where they are. */
+  readonly intervalMs: () => number
+  readonly onEvent: (event: BrokerEvent) => void
+}
+
+/** Handed over at the same time: each costs its clients a moment. */
+const transfersMax = 16
+/** How often it is looked whether what was handed over has gone. */
+const lookMs = 10
+/** A transfer gives up by itself; then another replica is tried. */
+const attemptMs = 500
+
+export class Leadership {
+  readonly #options: LeadershipOptions
+  #timer: Timer | null = null
+  #isStopped = false
+
+  constructor(options: LeadershipOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    const intervalMs = this.#options.intervalMs()
+    if (this.#isStopped || intervalMs === Infinity) return
+    this.#timer = this.#options.clock.setTimer(intervalMs, () => {
+      this.#balance()
+      this.start()
+    })
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    this.#timer?.cancel()
+  }
+
+  /** See Controller.transferLeadership. */
+  async move(topicId: string, index: number, to: number, timeoutMs: number): Promise<void> {
+    const { clock, leaders, nodeId, ask } = this.#options
+    const endMs = clock.monotonic() + timeoutMs
+    const leader = leaders.of(topicId, index)?.leaderId
+    if (leader === undefined) throw new Refused('LEADER_NOT_AVAILABLE', 'nobody leads the partition now')
+    if (leader !== nodeId) await ask(leader, topicId, index, to)
+    else this.transfer(topicId, index, to)
+    while (leaders.of(topicId, index)?.leaderId !== to) {
+      if (clock.monotonic() >= endMs) {
+        throw new Refused('REQUEST_TIMED_OUT', `broker ${to} does not lead yet`)
+      }
+      await new Promise<void>((resolve) => void clock.setTimer(lookMs, resolve))
+    }
+  }
+
+  /**
+   * Asks that `to` lead instead of this broker; resolves when it is under way.
+   * @throws Refused NOT_LEADER_OR_FOLLOWER when this broker does not lead; ELIGIBLE_LEADERS_NOT_AVAILABLE when `to` does not keep up
+   */
+  transfer(topicId: string, index: number, to: number): void {
+    const found = this.#options.partition(topicId, index)
+    if (found?.isReady !== true) {
+      throw new Refused(
+        'NOT_LEADER_OR_FOLLOWER',
+        `this broker does not lead partition ${index} of ${topicId}`,
+      )
+    }
+    const { replica, name } = found
+    if (to === this.#options.nodeId) return
+    if (!replica.inSync.includes(to)) {
+      throw new Refused(
+        'ELIGIBLE_LEADERS_NOT_AVAILABLE',
+        `replica ${to} of ${name} does not keep up with its leader`,
+      )
+    }
+    replica.transferLeadership(to)
+  }
+
+  /** Hands over all that is led here and has somebody else; resolves when that is done, or the time over. */
+  async handOver(also: readonly Replica[], timeoutMs: number): Promise<void> {
+    this.stop()
+    const { clock } = this.#options
+    const endMs = clock.monotonic() + timeoutMs
+    const asked = new Map<Replica, { atMs: number; attempts: number }>()
+    const all = () => [...[...this.#options.partitions()].map(({ replica }) => replica), ...also]
+    for (;;) {
+      const nowMs = clock.monotonic()
+      const led = all().filter((replica) => replica.isReady && this.#others(replica).length > 0)
+      if (led.length === 0 || nowMs >= endMs) break
+      let underWay = 0
+      for (const replica of led) {
+        const { atMs, attempts } = asked.get(replica) ?? { atMs: -Infinity, attempts: 0 }
+        if (nowMs - atMs < attemptMs) underWay++
+        else if (underWay < transfersMax) {
+          const others = this.#others(replica)
+          underWay++
+          asked.set(replica, { atMs: nowMs, attempts: attempts + 1 })
+          replica.transferLeadership(others[attempts % others.length] ?? -1)
+        }
+      }
+      await new Promise<void>((resolve) => void clock.setTimer(lookMs, resolve))
+    }
+    const kept = all().filter((replica) => replica.isReady && replica.voters.length > 1).length
+    if (kept === 0) return
+    this.#options.onEvent({
+      level: 'info',
+      event: 'leadership.kept',
+      message: `${kept} partitions could not be handed over: no other broker that stays keeps up with them`,
+    })
+  }
+
+  #others({ inSync }: Replica): number[] {
+    const { nodeId, isStaying } = this.#options
+    return inSync.filter((id) => id !== nodeId && isStaying(id))
+  }
+
+  #balance(): void {
+    const { nodeId, partitions } = this.#options
+    let transfers = 0
+    for (const { topic, index, replica } of partitions()) {
+      const preferred = topic.placements[index]?.[0]
+      if (preferred === undefined || preferred === nodeId || topic.moves.has(index)) continue
+      if (!replica.isReady || !this.#others(replica).includes(preferred)) continue
+      replica.transferLeadership(preferred)
+      transfers++
+    }
+    if (transfers === 0) return
+    this.#options.onEvent({
+      level: 'info',
+      event: 'leadership.balanced',
+      message: `${transfers} partitions are handed over to their preferred leaders`,
+    })
+  }
+}

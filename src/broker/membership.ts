@@ -1,0 +1,176 @@
+/**
+ * One of several: all that a broker does because there are others. It reaches them, asks the controller, tells what it leads,
+ * carries out reassignments and hands leadership over. A broker by itself has all of this, too, and nobody to do it with.
+ */
+import type { Settings } from '../config/settings.ts'
+import type { Clock } from '../io/world.ts'
+import { retireBroker } from '../machines/cluster/brokers.ts'
+import type { ClusterState, Topic } from '../machines/cluster/state.ts'
+import type { PeerNetwork } from '../peers/peer-network.ts'
+import { Announcements } from './announcements.ts'
+import type { BrokerEvent } from './broker.ts'
+import type { ClusterLog } from './cluster-log.ts'
+import { ClusterPeers } from './cluster-peers.ts'
+import { ClusterQuorum, type QuorumDescription } from './cluster-quorum.ts'
+import { Commands } from './commands.ts'
+import type { HostedPartitions } from './hosted.ts'
+import type { Voter } from './identity.ts'
+import type { Leaders } from './leaders.ts'
+import { Leadership } from './leadership.ts'
+import type { Partition } from './partition.ts'
+import { Reassignments } from './reassignments.ts'
+
+export interface MembershipOptions {
+  readonly nodeId: number
+  readonly clock: Clock
+  readonly settings: Settings
+  /** null: a broker by itself. */
+  readonly network: PeerNetwork | null
+  /** The controllers that the cluster began with, and where they are now. */
+  readonly voters: readonly Voter[]
+  readonly image: Readonly<ClusterState>
+  readonly clusterLog: ClusterLog
+  readonly partitions: HostedPartitions
+  readonly leaders: Leaders
+  readonly onEvent: (event: BrokerEvent) => void
+}
+
+export class Membership {
+  readonly commands: Commands
+  readonly leadership: Leadership
+  readonly #options: MembershipOptions
+  readonly #peers: ClusterPeers
+  readonly #quorum: ClusterQuorum
+  readonly #announcements: Announcements
+  readonly #reassignments: Reassignments
+
+  constructor(options: MembershipOptions) {
+    this.#options = options
+    const { nodeId, clock, settings, network, voters, image, clusterLog, partitions, leaders, onEvent } =
+      options
+    const { executor, replica } = clusterLog
+    const partition = (topicId: string, index: number) => partitions.get(topicId, index)
+    const isAlive = (id: number) => this.isAlive(id)
+    this.#peers = new ClusterPeers({ nodeId, network, voters, image, replica })
+    const peers = this.#peers
+    this.commands = new Commands({
+      nodeId,
+      clock,
+      executor,
+      replica,
+      peering: network === null ? null : peers,
+      timeoutMs: () => settings.get('lograft.controller.timeout.ms'),
+    })
+    this.#quorum = new ClusterQuorum({ nodeId, clock, replica, image, isAlive })
+    this.#announcements = new Announcements({
+      nodeId,
+      clock,
+      leaders,
+      partitions: () => partitions.all(),
+      call: (id, kind, payload, timeoutMs) => peers.call(id, kind, payload, timeoutMs),
+      isConnected: isAlive,
+    })
+    this.#reassignments = new Reassignments({
+      clock,
+      partition,
+      finishMove: (topicId, index, moveId) =>
+        this.commands.execute({ type: 'finishMove', topicId, index, moveId }),
+      underWayMax: () => settings.get('lograft.reassignments.max'),
+      onEvent,
+    })
+    this.leadership = new Leadership({
+      nodeId,
+      clock,
+      partitions: () => partitions.all(),
+      partition,
+      leaders,
+      ask: (leader, topicId, index, to) => peers.transfer(leader, topicId, index, to),
+      isStaying: (id) => peers.isStaying(id),
+      intervalMs: () => balanceMs(settings),
+      onEvent,
+    })
+    peers.serve({
+      executor,
+      replica,
+      image,
+      leaders,
+      quorum: this.#quorum,
+      transfer: (topicId, index, to) => this.leadership.transfer(topicId, index, to),
+      unregister: (id) => this.unregister(id),
+    })
+    replica.onAdvance(() => this.#quorum.look())
+    partitions.onAdvance((moved) => this.#advanced(moved))
+  }
+
+  isAlive(id: number): boolean {
+    return this.#peers.isAlive(id)
+  }
+
+  /** Both ways to another broker are open. */
+  connected(id: number): void {
+    this.#peers.connected(id)
+    this.#announcements.connected(id)
+  }
+
+  /** Brokers have come, gone or moved. */
+  brokersChanged(): void {
+    this.#peers.follow(this.#announcements)
+    this.#quorum.look()
+  }
+
+  /** Replicas of partitions are wanted elsewhere, or have arrived there. */
+  moved(topic: Topic, indexes: Iterable<number>): void {
+    for (const index of indexes) this.#reassignments.look(topic, index)
+  }
+
+  /** @throws Refused NOT_CONTROLLER while nobody leads */
+  async describeQuorum(): Promise<QuorumDescription> {
+    if (this.#options.clusterLog.replica.isReady) return this.#quorum.describe()
+    return await this.#peers.describeQuorum(this.commands)
+  }
+
+  /** See Controller.unregisterBroker. */
+  async unregister(id: number): Promise<void> {
+    const { clusterLog, network, image, settings } = this.#options
+    if (network !== null && !clusterLog.replica.isReady) {
+      await this.#peers.unregister(this.commands, id, settings.get('lograft.controller.timeout.ms'))
+      return
+    }
+    const command = { type: 'retireBroker', id } as const
+    // Whoever may not go must not lose its vote either.
+    retireBroker(image, command)
+    await this.#quorum.removeVoter(id)
+    await this.commands.execute(command)
+  }
+
+  /** Hands over all that another broker can lead; resolves when that is done, or the time over. */
+  async handOver(timeoutMs: number): Promise<void> {
+    await this.#peers.sayStopping()
+    await this.leadership.handOver([this.#options.clusterLog.replica], timeoutMs)
+  }
+
+  /** Nothing is begun any more. The peers are still there: what is under way may need them. */
+  stop(): void {
+    this.leadership.stop()
+    this.#reassignments.close()
+    this.#announcements.close()
+    this.#options.leaders.close()
+    this.commands.close()
+  }
+
+  async close(): Promise<void> {
+    await this.#peers.close()
+  }
+
+  /** Something about a replica here has changed; called often. */
+  #advanced(partition: Partition): void {
+    const { topic, index } = partition
+    this.#announcements.advanced(partition)
+    if (topic.moves.size > 0 && topic.moves.has(index)) this.#reassignments.look(topic, index)
+  }
+}
+
+function balanceMs(settings: Settings): number {
+  if (!settings.get('auto.leader.rebalance.enable')) return Infinity
+  return settings.get('leader.imbalance.check.interval.seconds') * 1000
+}
