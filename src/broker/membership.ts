@@ -110,6 +110,17 @@ export class Membership {
   connected(id: number): void {
     this.#peers.connected(id)
     this.#announcements.connected(id)
+    this.#maybeCampaign()
+  }
+
+  /**
+   * Controllers are started one after the other: whoever stood for election before the others were there would wait for a time-out
+   * to do it again. The first of those that have met does it at once. (Where somebody leads, the pre-vote ends it.)
+   */
+  #maybeCampaign(): void {
+    const { clusterLog, nodeId } = this.#options
+    const { leaderId, voters } = clusterLog.replica
+    if (leaderId < 0 && voters.find((voter) => this.isAlive(voter)) === nodeId) clusterLog.replica.campaign()
   }
 
   /** Brokers have come, gone or moved. */

@@ -26,6 +26,14 @@ export interface PartitionOptions {
   readonly onEvent: (event: BrokerEvent) => void
 }
 
+export interface AppendRequest {
+  /** Of the Produce request. */
+  readonly version: number
+  readonly nowMs: number
+  /** Its producer wants it on all replicas in sync (acks=all): there must be `min.insync.replicas` of them. */
+  readonly isForAll?: boolean
+}
+
 /** Where a batch lies, or lay already when it is a duplicate. */
 export interface Appended {
   readonly baseOffset: number
@@ -103,7 +111,7 @@ export class Partition {
   }
 
   /** As the leader: why a batch that all replicas must hold is not taken now; null when it is. */
-  inSyncRefusal(): Refused | null {
+  #inSyncRefusal(): Refused | null {
     const { minInsyncReplicas } = this.#settings
     if (minInsyncReplicas <= 1 || !this.replica.isReady) return null
     const { length } = this.replica.inSync
@@ -126,7 +134,7 @@ export class Partition {
    * @param records the whole field of a Produce request
    * @throws Refused, whose detail says why
    */
-  append(records: Buffer, request: { version: number; nowMs: number }): Appended {
+  append(records: Buffer, request: AppendRequest): Appended {
     try {
       return this.#append(records, request)
     } catch (error) {
@@ -143,7 +151,7 @@ export class Partition {
     }
   }
 
-  #append(records: Buffer, request: { version: number; nowMs: number }): Appended {
+  #append(records: Buffer, request: AppendRequest): Appended {
     const { replica } = this
     const code = this.refusal(-1)
     if (code !== null) throw new Refused(code)
@@ -181,12 +189,14 @@ export class Partition {
       }
     }
     if (isStampedHere) batch.setLogAppendTime(records, 0, request.nowMs)
-    const { baseOffset, endOffset, epoch } = this.#propose(records)
+    const { baseOffset, endOffset, epoch } = this.#propose(records, request.isForAll ?? false)
     return { baseOffset, endOffset, epoch, logAppendTimeMs: isStampedHere ? request.nowMs : -1 }
   }
 
-  #propose(records: Buffer): Proposed {
+  #propose(records: Buffer, isForAll: boolean): Proposed {
     try {
+      const refusal = isForAll ? this.#inSyncRefusal() : null
+      if (refusal !== null) throw refusal
       const proposed = this.replica.propose(records)
       this.#refusedSequences.placed(records)
       return proposed
