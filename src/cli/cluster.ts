@@ -103,7 +103,7 @@ async function printStatus(status: Status): Promise<void> {
         : 'all led, all in sync'
   await print(
     `cluster ${status.clusterId ?? '?'}  controller ${status.controllerId ?? 'unknown'}\n` +
-      `${status.topics} topics, ${status.partitions} partitions: ${verdict}\n\n`,
+      `${count(status.topics, 'topic')}, ${count(status.partitions, 'partition')}: ${verdict}\n\n`,
   )
   await printTable(
     ['BROKER', 'ADDRESS', 'RACK', 'LEADS', 'PREFERRED', 'HOSTS', 'BEHIND'],
@@ -165,4 +165,8 @@ export async function printReassignments(moves: readonly OngoingReassignment[]):
       removing.join(',') || '-',
     ]),
   )
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`
 }

@@ -3,7 +3,7 @@ import { errorCode } from '../base/error-codes.ts'
 import { DescribeCluster } from '../protocol/apis/describe-cluster.ts'
 import { clusterOperations, operationsOmitted } from './authorized-operations.ts'
 import { handler } from './handler.ts'
-import { brokersOf } from './metadata.ts'
+import { brokersOf, controllerOf } from './metadata.ts'
 
 const endpointType = { brokers: 1, controllers: 2 } as const
 
@@ -23,7 +23,7 @@ export const describeCluster = handler(DescribeCluster, (request, { broker }) =>
   return {
     errorCode: 0,
     clusterId: broker.clusterId,
-    controllerId: broker.nodeId,
+    controllerId: controllerOf(broker),
     brokers: brokersOf(broker).map(({ nodeId, host, port, rack }) => ({
       brokerId: nodeId,
       host,

@@ -34,7 +34,7 @@ function describe(broker: Broker, held: readonly (readonly [string, readonly Par
       partitions: partitions.map(({ index, replica }) => ({
         partitionIndex: index,
         partitionSize: replica.log.sizeBytes,
-        offsetLag: 0, // of a replica that moves between folders; here none does
+        offsetLag: Math.max(0, replica.highWatermark - replica.log.end),
         isFutureKey: false,
       })),
     })),

@@ -138,7 +138,7 @@ export class FetchPlan {
       for (const [at, want] of found.entries()) {
         const row = emptyRow(asked.partitions[at]?.partition ?? -1, isReadCommitted)
         partitions.push(row)
-        if (typeof want === 'string') row.errorCode = errorCode(this.#known(want))
+        if (typeof want === 'string') this.#fail(asked.found, row, want)
         else if (this.#open(want, row) && (left > 0 || !hasRecords)) {
           const bytes = await this.#readRow(want, row, { left, minOne: !hasRecords })
           left -= bytes
@@ -157,7 +157,7 @@ export class FetchPlan {
     // Every client asks again after this one; OFFSET_NOT_AVAILABLE would say more, and is newer than many of them.
     if (want.error === null && !partition.isReady) want.error = 'NOT_LEADER_OR_FOLLOWER'
     if (want.error !== null) {
-      this.#fail(want.partition, row, want.error)
+      this.#fail(want.partition.topic, row, want.error)
       return false
     }
     row.highWatermark = partition.highWatermark
@@ -178,7 +178,7 @@ export class FetchPlan {
       return bytes
     } catch (error) {
       if (!(error instanceof Refused) && !(error instanceof Faulted)) throw error
-      this.#fail(partition, row, error instanceof Refused ? error.code : 'KAFKA_STORAGE_ERROR')
+      this.#fail(partition.topic, row, error instanceof Refused ? error.code : 'KAFKA_STORAGE_ERROR')
       return 0
     }
   }
@@ -188,13 +188,14 @@ export class FetchPlan {
     return isNew ? 'NOT_LEADER_OR_FOLLOWER' : code
   }
 
-  #fail(partition: Partition, row: Row, code: ErrorName): void {
+  #fail(topic: Topic | ErrorName, row: Row, code: ErrorName): void {
     const { version } = this.#context
     const known = this.#known(code)
     row.errorCode = errorCode(known)
     row.highWatermark = row.lastStableOffset = row.logStartOffset = -1
     const isElsewhere = known === 'NOT_LEADER_OR_FOLLOWER' || known === 'FENCED_LEADER_EPOCH'
-    if (isElsewhere && version >= leaderHintsSince) row.currentLeader = this.#hints.of(partition)
+    if (!isElsewhere || version < leaderHintsSince || typeof topic === 'string') return
+    row.currentLeader = this.#hints.of({ topic, index: row.partitionIndex })
   }
 }
 

@@ -3,13 +3,20 @@
  * metadata first.  @source KIP-951
  */
 import type { Broker } from '../broker/broker.ts'
-import type { Partition } from '../broker/partition.ts'
+import type { Topic } from '../machines/cluster/state.ts'
+import { leaderOf } from './partition-state.ts'
 
 export interface NodeEndpoint {
   readonly nodeId: number
   readonly host: string
   readonly port: number
   readonly rack: string | null
+}
+
+/** A partition, here or elsewhere. */
+interface Place {
+  readonly topic: Pick<Topic, 'id'>
+  readonly index: number
 }
 
 /** Of one response: the hints of its partitions share the list of addresses. */
@@ -22,8 +29,8 @@ export class LeaderHints {
   }
 
   /** undefined when no leader is known, or its address is not. */
-  of(partition: Partition): { leaderId: number; leaderEpoch: number } | undefined {
-    const { leaderId, epoch } = partition.replica
+  of({ topic, index }: Place): { leaderId: number; leaderEpoch: number } | undefined {
+    const { leaderId, epoch } = leaderOf(this.#broker, topic.id, index)
     const address = leaderId < 0 ? undefined : this.#broker.endpoint(leaderId)
     if (address === undefined) return undefined
     const rack = this.#broker.image.brokers.get(leaderId)?.rack ?? null

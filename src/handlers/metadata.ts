@@ -10,7 +10,9 @@ import { Metadata } from '../protocol/apis/metadata.ts'
 import type { RequestOf, ResponseInput } from '../protocol/notation.ts'
 import { clusterOperations, operationsOmitted, topicOperations } from './authorized-operations.ts'
 import { type Context, handler } from './handler.ts'
+import { partitionState } from './partition-state.ts'
 import { eachOnce } from './refusals.ts'
+import { topicsInForce } from './topics-in-force.ts'
 
 type Request = RequestOf<typeof Metadata>
 type Response = ResponseInput<typeof Metadata>
@@ -25,14 +27,14 @@ export const metadata = handler(Metadata, async (request, context): Promise<Resp
     ({ name, topicId }) => `${topicId} ${name}`,
     (asked) => asked,
   )
-  await settled(broker, asksForAll(request, context) ? null : once)
+  await topicsInForce(broker, namesOf(broker, asksForAll(request, context) ? null : once))
   const topics = asksForAll(request, context)
     ? [...broker.image.topics.all()].map((topic) => answer(broker, topic, operations))
     : await Promise.all(once.map((asked) => answerAsked(asked, request, context, operations)))
   return {
     brokers: brokersOf(broker),
     clusterId: broker.clusterId,
-    controllerId: broker.nodeId,
+    controllerId: controllerOf(broker),
     topics,
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
       ? clusterOperations
@@ -40,18 +42,10 @@ export const metadata = handler(Metadata, async (request, context): Promise<Resp
   }
 })
 
-/**
- * A topic that was just created is in the image some milliseconds before its partitions are open. Its maker is answered only
- * then; nobody else hears of a topic without leaders either.
- */
-async function settled(broker: Broker, asked: readonly AskedTopic[] | null): Promise<void> {
+/** null for all. */
+function namesOf(broker: Broker, asked: readonly AskedTopic[] | null): string[] | null {
   const { topics } = broker.image
-  const names =
-    asked === null
-      ? [...topics.all()].map(({ name }) => name)
-      : asked.map(({ name, topicId }) => name ?? topics.byId(topicId)?.name ?? '')
-  const underWay = names.flatMap((name) => broker.controller.underWay(name) ?? [])
-  if (underWay.length > 0) await Promise.all(underWay)
+  return asked?.map(({ name, topicId }) => name ?? topics.byId(topicId)?.name ?? '') ?? null
 }
 
 /** Version 0 knows no null: its empty list means all. */
@@ -59,11 +53,19 @@ function asksForAll(request: Request, context: Context): boolean {
   return request.topics === null || (context.version === 0 && request.topics.length === 0)
 }
 
+/** Those that can be reached: clients ask any of them. */
 export function brokersOf(broker: Broker) {
-  return [...broker.image.brokers.values()].map(({ id, rack }) => {
-    const { host, port } = broker.endpoint(id) ?? { host: '', port: 0 }
-    return { nodeId: id, host, port, rack }
-  })
+  return [...broker.image.brokers.values()]
+    .filter(({ id }) => broker.isAlive(id))
+    .map(({ id, rack }) => {
+      const { host, port } = broker.endpoint(id) ?? { host: '', port: 0 }
+      return { nodeId: id, host, port, rack }
+    })
+}
+
+/** Clients look for it among the brokers. */
+export function controllerOf(broker: Broker): number {
+  return broker.isAlive(broker.controllerId) ? broker.controllerId : -1
 }
 
 async function answerAsked(
@@ -126,21 +128,20 @@ function answer(broker: Broker, topic: Topic, operations: number): TopicAnswer {
     name: topic.name,
     topicId: topic.id,
     isInternal: isInternalTopic(topic.name),
-    partitions: topic.placements.map((replicas, index) => partitionAnswer(broker, topic.id, index, replicas)),
+    partitions: topic.placements.map((_, index) => partitionAnswer(broker, topic, index)),
     topicAuthorizedOperations: operations,
   }
 }
 
-function partitionAnswer(broker: Broker, topicId: string, index: number, replicas: readonly number[]) {
-  const replica = broker.partition(topicId, index)?.replica
-  const isServed = replica !== undefined && replica.leaderId >= 0 && replica.fault === null
+function partitionAnswer(broker: Broker, topic: Topic, index: number) {
+  const { leaderId, epoch, replicas, isr, offline } = partitionState(broker, topic, index)
   return {
-    errorCode: isServed ? 0 : errorCode('LEADER_NOT_AVAILABLE'),
+    errorCode: leaderId < 0 ? errorCode('LEADER_NOT_AVAILABLE') : 0,
     partitionIndex: index,
-    leaderId: isServed ? replica.leaderId : -1,
-    leaderEpoch: replica?.epoch ?? -1,
+    leaderId,
+    leaderEpoch: epoch,
     replicaNodes: replicas,
-    isrNodes: isServed ? replicas : [],
-    offlineReplicas: isServed ? [] : replicas,
+    isrNodes: isr,
+    offlineReplicas: offline,
   }
 }

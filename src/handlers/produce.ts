@@ -11,7 +11,7 @@
 import { type ErrorName, errorCode } from '../base/error-codes.ts'
 import { Refused } from '../base/errors.ts'
 import { isInternalTopic } from '../broker/internal-topics.ts'
-import type { Partition } from '../broker/partition.ts'
+import type { Topic } from '../machines/cluster/state.ts'
 import { Produce } from '../protocol/apis/produce.ts'
 import type { RequestOf } from '../protocol/notation.ts'
 import { type Context, handler, type NoResponse, noResponse } from './handler.ts'
@@ -92,7 +92,7 @@ class Producing {
     }
     const partition = locate(broker, topic, row.index)
     if (typeof partition === 'string') {
-      this.#refuse(row, partition, null)
+      this.#refuse(row, partition, null, broker.image.topics.byName(topic))
       return
     }
     row.logStartOffset = partition.start
@@ -101,6 +101,7 @@ class Producing {
       const { baseOffset, endOffset, epoch, logAppendTimeMs } = partition.append(records, {
         version,
         nowMs: arrivedMs,
+        isForAll: acks === -1,
       })
       row.baseOffset = baseOffset
       row.logAppendTimeMs = logAppendTimeMs
@@ -109,13 +110,13 @@ class Producing {
       if (acks !== -1 && !this.#isBehind) this.#isBehind = partition.uncommittedBytes > this.#aheadBytesMax()
       partition.replica.onCommitted(endOffset, epoch, (refused) => {
         if (!row.isOpen) return
-        if (refused !== null) this.#refuse(row, refused.code, refused.detail, partition)
+        if (refused !== null) this.#refuse(row, refused.code, refused.detail, partition.topic)
         row.isOpen = false
         if (--this.#open === 0) this.#settled?.()
       })
     } catch (error) {
       if (!(error instanceof Refused)) throw error
-      this.#refuse(row, error.code, error.detail, partition)
+      this.#refuse(row, error.code, error.detail, partition.topic)
     }
   }
 
@@ -124,16 +125,16 @@ class Producing {
     return this.#context.broker.settings.get('lograft.uncommitted.bytes.max') / 4
   }
 
-  #refuse(row: Row, code: ErrorName, detail: string | null, partition?: Partition): void {
+  #refuse(row: Row, code: ErrorName, detail: string | null, topic?: Topic): void {
     this.#refused ??= new Refused(code, `partition ${row.index}: ${detail ?? ''}`)
     row.errorCode = errorCode(code)
     row.errorMessage = detail === '' ? null : detail
     row.baseOffset = -1
     row.logAppendTimeMs = -1
-    const isElsewhere = code === 'NOT_LEADER_OR_FOLLOWER' && partition !== undefined
+    const isElsewhere = code === 'NOT_LEADER_OR_FOLLOWER' && topic !== undefined
     if (isElsewhere && this.#context.version >= leaderHintsSince) {
       this.#hints ??= new LeaderHints(this.#context.broker)
-      row.currentLeader = this.#hints.of(partition)
+      row.currentLeader = this.#hints.of({ topic, index: row.index })
     }
   }
 

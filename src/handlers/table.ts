@@ -3,6 +3,7 @@
  * this list; an API that is not in it does not exist for clients.
  */
 import { alterConfigs, incrementalAlterConfigs } from './alter-configs.ts'
+import { alterPartitionReassignments } from './alter-partition-reassignments.ts'
 import { apiVersions } from './api-versions.ts'
 import { createPartitions } from './create-partitions.ts'
 import { createTopics } from './create-topics.ts'
@@ -14,6 +15,9 @@ import { describeConfigs } from './describe-configs.ts'
 import { describeGroups } from './describe-groups.ts'
 import { describeLogDirs } from './describe-log-dirs.ts'
 import { describeProducers } from './describe-producers.ts'
+import { describeQuorum } from './describe-quorum.ts'
+import { describeTopicPartitions } from './describe-topic-partitions.ts'
+import { electLeaders } from './elect-leaders.ts'
 import { fetch } from './fetch.ts'
 import { findCoordinator } from './find-coordinator.ts'
 import type { Handler } from './handler.ts'
@@ -23,6 +27,7 @@ import { joinGroup } from './join-group.ts'
 import { leaveGroup } from './leave-group.ts'
 import { listGroups } from './list-groups.ts'
 import { listOffsets } from './list-offsets.ts'
+import { listPartitionReassignments } from './list-partition-reassignments.ts'
 import { metadata } from './metadata.ts'
 import { offsetCommit } from './offset-commit.ts'
 import { offsetDelete } from './offset-delete.ts'
@@ -30,6 +35,7 @@ import { offsetFetch } from './offset-fetch.ts'
 import { offsetForLeaderEpoch } from './offset-for-leader-epoch.ts'
 import { produce } from './produce.ts'
 import { syncGroup } from './sync-group.ts'
+import { unregisterBroker } from './unregister-broker.ts'
 
 export const handlers: readonly Handler[] = [
   apiVersions(() => handlers),
@@ -44,6 +50,7 @@ export const handlers: readonly Handler[] = [
   describeLogDirs,
   // the cluster
   metadata,
+  describeTopicPartitions,
   describeCluster,
   createTopics,
   deleteTopics,
@@ -51,6 +58,11 @@ export const handlers: readonly Handler[] = [
   describeConfigs,
   alterConfigs,
   incrementalAlterConfigs,
+  alterPartitionReassignments,
+  listPartitionReassignments,
+  electLeaders,
+  describeQuorum,
+  unregisterBroker,
   // groups
   findCoordinator,
   joinGroup,

@@ -1,6 +1,7 @@
 /** A broker of fake partitions, asked over the wire format in any version. */
 import { Reader } from '../../src/base/bytes.ts'
 import type { Broker, BrokerEvent } from '../../src/broker/broker.ts'
+import { Leaders } from '../../src/broker/leaders.ts'
 import { Partition } from '../../src/broker/partition.ts'
 import { ProducerIds } from '../../src/broker/producer-ids.ts'
 import { Purgatory } from '../../src/broker/purgatory.ts'
@@ -100,6 +101,9 @@ export function startHandlers(
       return options.hosted === undefined ? partitions[index] : options.hosted(topic, index, effective)
     },
     fault: () => undefined,
+    leaders: new Leaders(clock),
+    controllerId: 1,
+    isAlive: (nodeId: number) => nodeId === 1 || image.brokers.has(nodeId),
     endpoint: (nodeId: number) => image.brokers.get(nodeId),
     event: onEvent,
   } as unknown as Broker

@@ -131,6 +131,36 @@ t.test('acks=0 has no answer; an error closes the connection', async (t) => {
   t.equal(replicas[1].end, 1, 'the others were appended')
 })
 
+t.test('acks=all needs min.insync.replicas, the others do not', async (t) => {
+  const { ask, replicas } = startHandlers({ configs: { 'min.insync.replicas': '2' } })
+  const produce = async (acks: number, sequence = -1) => {
+    const mine = sequence < 0 ? {} : { producerId: 9, producerEpoch: 0, baseSequence: sequence }
+    const answer = watch(ask(Produce, 9, request(acks, { 0: batchOf(['a'], mine) })))
+    await turns()
+    replicas[0].commit()
+    await turns()
+    return answer.value?.responses[0]?.partitionResponses[0]
+  }
+  t.match(await produce(-1), {
+    errorCode: errorCode('NOT_ENOUGH_REPLICAS'),
+    errorMessage: /1 replicas of events-0 are in sync, and min.insync.replicas is 2/,
+    baseOffset: -1,
+  })
+  t.equal(replicas[0].end, 0, 'nothing is written')
+  t.match(await produce(1), { errorCode: 0, baseOffset: 0 })
+
+  t.match(await produce(-1, 0), { errorCode: errorCode('NOT_ENOUGH_REPLICAS') })
+  replicas[0].inSync = [1, 2]
+  const early = errorCode('OUT_OF_ORDER_SEQUENCE_NUMBER')
+  t.match(
+    await produce(-1, 1),
+    { errorCode: early },
+    'what was pipelined behind a refused batch waits for its retry',
+  )
+  t.match(await produce(-1, 0), { errorCode: 0, baseOffset: 1 })
+  t.match(await produce(-1, 1), { errorCode: 0, baseOffset: 2 })
+})
+
 t.test('errors are of a partition: the others go on', async (t) => {
   const { ask, replicas, events } = startHandlers()
   const damaged = batchOf(['d'])
