@@ -39,7 +39,7 @@ interface Machine {
 export class SimNet {
   readonly #clock: Clock
   readonly #random: SeededRandom
-  readonly #shape: PathShape
+  #shape: PathShape
   readonly #machines = new Map<string, Machine>()
   readonly #paths = new Map<string, SimPath>()
   #nextPort = firstPort
@@ -65,6 +65,12 @@ export class SimNet {
   shape(from: string, to: string, shape: Partial<PathShape>): void {
     const path = this.#path(from, to)
     path.shape = { ...path.shape, ...shape }
+  }
+
+  /** All paths, those that are not known yet, too. */
+  shapeAll(shape: Partial<PathShape>): void {
+    this.#shape = { ...this.#shape, ...shape }
+    for (const path of this.#paths.values()) path.shape = { ...path.shape, ...shape }
   }
 
   /** Nothing gets from the one to the other. */

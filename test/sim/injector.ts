@@ -1,132 +1,292 @@
-/** Carries out the faults of a plan on one machine, and brings the broker back after each. */
+/**
+ * Carries out the faults of a plan, each at its time and several at once, and brings every broker back afterwards. A broker is in
+ * the hands of one fault at a time: another that would hit it meanwhile is left out.
+ */
+import { Faulted } from '../../src/base/errors.ts'
 import type { DiskFault, DiskOperation } from '../../src/embedded/sim-disk.ts'
+import { DataFolderRefused } from '../../src/main.ts'
+import type { Cluster } from './cluster.ts'
+import type { Fault, Link } from './faults.ts'
 import type { Machine } from './machine.ts'
-import type { Fault } from './plan.ts'
+import { Operator } from './operator.ts'
+import type { Elected } from './quorums.ts'
 import { type Stage, sleep } from './stage.ts'
 
-/** A start may fail while the disk is ill. */
+export type End = 'kill' | 'losePower' | 'stop'
+type Hunt = Extract<Fault, { kind: 'hunt' }>
+type OnNode = Extract<Fault, { node: number }>
+
+/** A start may fail while the disk is ill, or without the others. */
 const retryMs = 300
+/** Who stands still or is cut off this many election time-outs leads nothing any more. */
+const timeoutsUntilDeposed = 3
 
 export class Injector {
   readonly #stage: Stage
-  readonly #machine: Machine
+  readonly #cluster: Cluster
+  readonly #operator: Operator
+  /** Brokers in the hands of a fault. */
+  readonly #busy = new Set<number>()
+  /** How often each was started: an attempt that is not the last one gives up. */
+  readonly #attempts = new Map<number, number>()
+  readonly #hunts: Hunt[] = []
+  readonly #underWay = new Set<Promise<void>>()
+  /** All is well: who does not start now is broken. */
+  isCalm = false
 
-  constructor(stage: Stage, machine: Machine) {
+  constructor(stage: Stage, cluster: Cluster) {
     this.#stage = stage
-    this.#machine = machine
+    this.#cluster = cluster
+    this.#operator = new Operator(stage)
+    cluster.quorums.onElected = (elected) => this.#elected(elected)
   }
 
+  /** Resolves when the last of them is over. */
   async run(faults: readonly Fault[]): Promise<void> {
     for (const fault of faults) {
       const waitMs = fault.atMs - this.#stage.clock.monotonic()
       if (waitMs > 0) await sleep(this.#stage, waitMs)
-      if (this.#stage.isOver) return
-      this.#stage.recorder.trace(`fault ${JSON.stringify(fault)}`)
-      this.#stage.recorder.mark(`fault ${fault.kind}`)
-      await this.#carryOut(fault)
+      if (this.#stage.isOver) break
+      this.#begin(fault)
     }
+    this.#hunts.length = 0
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
   }
 
-  /** Ends the process in one of three ways. */
-  async bringDown(how: 'kill' | 'losePower' | 'stop'): Promise<void> {
-    const machine = this.#machine
+  /** Ends the process in one of three ways. A stop that hangs ends as a kill. */
+  async bringDown(machine: Machine, how: End): Promise<void> {
+    this.#attempts.set(machine.nodeId, (this.#attempts.get(machine.nodeId) ?? 0) + 1)
     if (how === 'losePower') {
       this.#stage.recorder.disrupt()
       machine.losePower()
     } else if (how === 'stop' && machine.isUp) {
       const left = await machine.stop()
       if (left > 0) this.#stage.recorder.violate(`${left} timers are left after a clean stop`)
-    } else machine.kill()
+    } else {
+      if (this.#stage.plan.brokers.length > 1) this.#stage.recorder.disrupt()
+      machine.kill()
+    }
   }
 
-  /** Starts the broker until it serves. */
-  async bringUp(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const error = await this.#machine.start()
+  /** Starts the broker until it serves, or somebody else takes it in hand. */
+  async bringUp(machine: Machine): Promise<void> {
+    const { nodeId } = machine
+    const attempt = (this.#attempts.get(nodeId) ?? 0) + 1
+    this.#attempts.set(nodeId, attempt)
+    while (this.#attempts.get(nodeId) === attempt) {
+      const error = await machine.start()
       if (error === null) return
       this.#stage.recorder.mark('start failed')
-      // With a sound disk a broker always starts.
-      if (this.#machine.onDisk === null && this.#machine.syncMaxMs < 1000)
-        this.#stage.recorder.violate(`the broker does not start: ${error.message}`)
-      if (attempt > 20) return
+      // With a sound disk a broker always starts, if there are others enough; and never is a folder too damaged to.
+      const isHurt =
+        error instanceof DataFolderRefused || (error instanceof Faulted && error.door === 'bytes')
+      if (isHurt || this.isCalm) this.#stage.recorder.violate(`n${nodeId} does not start: ${error.message}`)
+      if (isHurt) return
       await sleep(this.#stage, retryMs)
     }
   }
 
+  #begin(fault: Fault): void {
+    const { recorder } = this.#stage
+    recorder.trace(`fault ${JSON.stringify(fault)}`)
+    recorder.mark(`fault ${fault.kind}`)
+    if (fault.kind === 'hunt') this.#hunts.push(fault)
+    else this.#follow(this.#carryOut(fault))
+  }
+
+  #follow(work: Promise<void>): void {
+    const followed = work.finally(() => this.#underWay.delete(followed))
+    this.#underWay.add(followed)
+  }
+
+  /** The prey runs. */
+  #elected({ node, epoch, name }: Elected): void {
+    const hunt = this.#hunts.shift()
+    if (hunt === undefined) return
+    this.#stage.recorder.trace(`hunt of n${node}, elected in epoch ${epoch} of ${name}`)
+    const { prey, afterMs, forMs } = hunt
+    const fault: Fault =
+      prey === 'pause'
+        ? { kind: 'pause', atMs: 0, node, forMs }
+        : prey === 'isolate'
+          ? { kind: 'cut', atMs: 0, links: this.#cluster.linksOf(node), forMs }
+          : { kind: prey, atMs: 0, node, downMs: forMs / 2 }
+    this.#follow(sleep(this.#stage, afterMs).then(() => this.#carryOut(fault)))
+  }
+
   async #carryOut(fault: Fault): Promise<void> {
-    const machine = this.#machine
+    switch (fault.kind) {
+      case 'losePowerOfAll':
+        await this.#losePowerOfAll(fault.downMs)
+        return
+      case 'cut':
+        await this.#cut(fault.links, fault.forMs)
+        return
+      case 'swizzle':
+        await this.#swizzle(fault)
+        return
+      case 'resetConnections':
+        this.#cluster.net.resetSome(fault.probability)
+        return
+      case 'reassign':
+        await this.#operator.reassign(fault.place, fault.replicas)
+        return
+      case 'transfer':
+        await this.#operator.transfer(fault.place)
+        return
+      case 'hunt':
+        return
+      default:
+        await this.#carryOutOn(this.#cluster.machine(fault.node), fault)
+    }
+  }
+
+  async #carryOutOn(machine: Machine, fault: OnNode): Promise<void> {
+    if (this.#busy.has(fault.node)) return
+    this.#busy.add(fault.node)
+    try {
+      await this.#hit(machine, fault)
+    } finally {
+      this.#busy.delete(fault.node)
+    }
+  }
+
+  async #hit(machine: Machine, fault: OnNode): Promise<void> {
     switch (fault.kind) {
       case 'kill':
       case 'losePower':
       case 'stop':
-        await this.#bounce(fault.kind, fault.downMs)
+        await this.#bounce(machine, fault.kind, fault.downMs)
         return
       case 'losePowerAt':
-        await this.#untilPowerOff(fault.operations)
-        await this.#bounce('losePower', fault.downMs)
+        await this.#once(machine, fault.operations, ({ kind }) => kind !== 'read', 'powerOff')
+        await this.#bounce(machine, 'losePower', fault.downMs)
         return
       case 'failSync':
-        await this.#failOneSync()
+        await this.#once(machine, 1, ({ kind }) => kind === 'sync', { code: 'EIO' })
         await sleep(this.#stage, fault.restartMs)
-        await this.#bounce('losePower', 10)
+        await this.#bounce(machine, 'losePower', 10)
         return
       case 'fillDisk':
         machine.onDisk = full
         await sleep(this.#stage, fault.forMs)
         machine.onDisk = null
-        await this.#bounce('kill', 10)
+        await this.#bounce(machine, 'kill', 10)
         return
       case 'slowDisk': {
-        const before = machine.syncMaxMs
         machine.syncMaxMs = fault.syncMaxMs
         await sleep(this.#stage, fault.forMs)
-        machine.syncMaxMs = before
+        machine.syncMaxMs = this.#stage.plan.syncMaxMs
         return
       }
+      case 'pause':
+        await this.#pause(machine, fault.forMs)
+        return
       case 'jump':
         machine.jump(fault.byMs)
         return
-      case 'resetConnections':
-        this.#stage.resetConnections(fault.probability)
+      case 'wipe':
+        await this.#wipe(machine, fault.forMs)
     }
   }
 
-  async #bounce(how: 'kill' | 'losePower' | 'stop', downMs: number): Promise<void> {
-    await this.bringDown(how)
+  async #bounce(machine: Machine, how: End, downMs: number): Promise<void> {
+    await this.bringDown(machine, how)
     await sleep(this.#stage, downMs)
-    await this.bringUp()
+    // Not waited for: it may need others that are down.
+    void this.bringUp(machine)
   }
 
-  /** After so many more changes of the disk, or when nothing happens for a while. */
-  async #untilPowerOff(operations: number): Promise<void> {
-    let left = operations
+  async #losePowerOfAll(downMs: number): Promise<void> {
+    const machines = this.#cluster.machines.filter(({ nodeId }) => !this.#busy.has(nodeId))
+    for (const { nodeId } of machines) this.#busy.add(nodeId)
+    await Promise.all(machines.map((machine) => this.#bounce(machine, 'losePower', downMs)))
+    for (const { nodeId } of machines) this.#busy.delete(nodeId)
+  }
+
+  async #pause(machine: Machine, forMs: number): Promise<void> {
+    if (!machine.isRunning) return
+    this.#stage.recorder.disrupt()
+    machine.pause()
+    await sleep(this.#stage, forMs)
+    machine.resume()
+  }
+
+  async #cut(links: readonly Link[], forMs: number): Promise<void> {
+    this.#stage.recorder.disrupt()
+    this.#cluster.cut(links)
+    const enoughMs = timeoutsUntilDeposed * this.#stage.plan.electionTimeoutMs
+    await sleep(this.#stage, Math.min(forMs, enoughMs))
+    if (forMs >= enoughMs) {
+      this.#checkDeposed(links)
+      await sleep(this.#stage, forMs - enoughMs)
+    }
+    this.#cluster.heal(links)
+  }
+
+  /** Whom nobody hears, or who hears nobody, must know by now that it leads no quorum of several (R-05). */
+  #checkDeposed(links: readonly Link[]): void {
+    const { brokers } = this.#stage.plan
+    const isCut = (from: number, to: number): boolean => links.some(([a, b]) => a === from && b === to)
+    for (const node of brokers) {
+      const others = brokers.filter((other) => other !== node)
+      const isAlone = others.every((other) => isCut(node, other) && isCut(other, node))
+      if (!isAlone || this.#busy.has(node) || others.length === 0) continue
+      for (const name of this.#cluster.quorums.ledBy(node))
+        this.#stage.recorder.violate(`n${node} is cut off and still leads ${name}`)
+    }
+  }
+
+  async #swizzle({ links, freed, everyMs }: Extract<Fault, { kind: 'swizzle' }>): Promise<void> {
+    this.#stage.recorder.disrupt()
+    for (const link of links) {
+      this.#cluster.cut([link])
+      await sleep(this.#stage, everyMs)
+    }
+    for (const link of freed) {
+      this.#cluster.heal([link])
+      await sleep(this.#stage, everyMs)
+    }
+  }
+
+  async #wipe(machine: Machine, forMs: number): Promise<void> {
+    const { plan, recorder } = this.#stage
+    // Where it is the only one that holds something nobody can know that it is not what it was.
+    if (plan.brokers.length < 2 || plan.voters.length < 2) return
+    await this.bringDown(machine, 'kill')
+    const restore = machine.wipe()
+    this.#cluster.quorums.wiped(machine.nodeId)
+    const attempt = machine.start().then((error) => {
+      if (error === null) recorder.violate(`n${machine.nodeId} was taken with an empty disk under its old id`)
+      else recorder.mark('a wiped broker was refused')
+    })
+    await Promise.race([attempt, sleep(this.#stage, forMs)])
+    await this.bringDown(machine, 'kill')
+    restore()
+    this.#cluster.quorums.wiped(machine.nodeId)
+    void this.bringUp(machine)
+  }
+
+  /** `fault` instead of the `count`-th operation of this kind, or nothing when too little happens for a while. */
+  async #once(
+    machine: Machine,
+    count: number,
+    isMeant: (operation: DiskOperation) => boolean,
+    fault: DiskFault,
+  ): Promise<void> {
+    let left = count
     await new Promise<void>((resolve) => {
       const timer = this.#stage.clock.setTimer(500, resolve)
-      this.#machine.onDisk = ({ kind }) => {
-        if (kind === 'read' || --left > 0) return undefined
-        this.#machine.onDisk = null
+      machine.onDisk = (operation) => {
+        if (!isMeant(operation) || --left > 0) return undefined
+        machine.onDisk = null
         timer.cancel()
         // Who waits goes on in another turn: this one belongs to the broker.
         this.#stage.clock.soon(resolve)
-        return 'powerOff'
+        return fault
       }
     })
-    this.#machine.onDisk = null
-  }
-
-  /** Waits until there was one to fail, but not for ever. */
-  async #failOneSync(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = this.#stage.clock.setTimer(500, resolve)
-      this.#machine.onDisk = ({ kind }) => {
-        if (kind !== 'sync') return undefined
-        this.#machine.onDisk = null
-        timer.cancel()
-        this.#stage.clock.soon(resolve)
-        return { code: 'EIO' }
-      }
-    })
-    this.#machine.onDisk = null
+    machine.onDisk = null
   }
 }
 

@@ -1,61 +1,75 @@
 /**
- * `npm run sim -- --seed N` runs one seed, `--seeds COUNT --from N` many; `--trace` prints all that happened, `--plan` what the
- * seed stands for. `--bugs` plants one bug after the other and says in how many seeds each is caught. The last line is the verdict: with the hash of the trace of a single seed, with the count of many.
+ * `npm run sim -- --seed N` runs one seed; `--trace` prints all that happened, `--plan` what the seed stands for, `--marks` how
+ * often what. `--seeds COUNT --from N` runs many, on all cores (`--processes` for fewer). `--bugs` plants one bug after the other
+ * (`--bug NAME` only those with such a name) and says in how many seeds each is caught. The last line is the verdict: with the hash of the trace of a single seed, with the count of many.
  */
 import { parseArgs } from 'node:util'
-import { aimed, bugs, plant } from './bugs.ts'
-import { planFor, simulate, type Verdict } from './simulation.ts'
+import { aimed, bugs } from './bugs/bugs.ts'
+import { type Result, runAll } from './pool.ts'
+import { isSound, planFor, simulate } from './simulation.ts'
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     seeds: { type: 'string', default: '100' },
     from: { type: 'string', default: '0' },
+    processes: { type: 'string' },
     trace: { type: 'boolean', default: false },
     plan: { type: 'boolean', default: false },
     marks: { type: 'boolean', default: false },
     bugs: { type: 'boolean', default: false },
+    bug: { type: 'string' },
   },
 })
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
+const processes = values.processes === undefined ? undefined : Number(values.processes)
 
-function describe({ seed, violations, anomalies }: Verdict): string[] {
+function describe({
+  seed,
+  violations,
+  anomalies,
+}: Pick<Result, 'seed' | 'violations' | 'anomalies'>): string[] {
   return [
     ...violations.map((violation) => `seed ${seed}: ${violation}`),
     ...anomalies.slice(0, 10).map(({ kind, key, detail }) => `seed ${seed}: ${kind} ${key}: ${detail}`),
   ]
 }
 
-const isSound = ({ violations, anomalies }: Verdict): boolean => violations.length + anomalies.length === 0
-
+/** With `--bug` the bug is planted, and the plan aimed at it. */
 async function one(seed: number): Promise<boolean> {
-  if (values.plan) print(JSON.stringify(planFor(seed), null, 2))
-  const verdict = await simulate(seed, { keepsLines: values.trace })
+  const bug = bugs.find(({ name }) => values.bug !== undefined && name.includes(values.bug))
+  const plan = bug === undefined ? planFor(seed) : aimed(bug, planFor(seed))
+  if (values.plan) print(JSON.stringify(plan, null, 2))
+  bug?.plant()
+  const verdict = await simulate(seed, { plan, keepsLines: values.trace })
   for (const line of [...verdict.lines, ...describe(verdict)]) print(line)
   if (values.marks) for (const [name, count] of verdict.marks) print(`${count} ${name}`)
   print(`${isSound(verdict) ? 'sound' : 'FAULTY'} seed ${seed} trace ${verdict.traceHash}`)
   return isSound(verdict)
 }
 
+const seedsFrom = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i)
+
 async function many(from: number, count: number): Promise<boolean> {
   const faulty: number[] = []
   const marks = new Map<string, number>()
   let [operations, simulatedMs] = [0, 0]
   const begun = performance.now()
-  for (let seed = from; seed < from + count; seed++) {
-    const verdict = await simulate(seed)
-    operations += verdict.operations
-    simulatedMs += verdict.simulatedMs
-    for (const [name, times] of verdict.marks) marks.set(name, (marks.get(name) ?? 0) + times)
-    if (isSound(verdict)) continue
-    faulty.push(seed)
-    for (const line of describe(verdict)) print(line)
+  const tasks = seedsFrom(from, count).map((seed) => ({ seed }))
+  const take = (result: Result): void => {
+    operations += result.operations
+    simulatedMs += result.simulatedMs
+    for (const [name, times] of result.marks) marks.set(name, (marks.get(name) ?? 0) + times)
+    const lines = describe(result)
+    if (lines.length > 0) faulty.push(result.seed)
+    for (const line of lines) print(line)
   }
+  await runAll(tasks, (_, result) => take(result), processes)
   const seconds = (performance.now() - begun) / 1000
   for (const [name, times] of [...marks].sort(([a], [b]) => (a < b ? -1 : 1))) print(`${times} ${name}`)
   print(`${operations} operations, ${Math.round(simulatedMs / 1000)} simulated s in ${seconds.toFixed(1)} s`)
-  const which = faulty.length === 0 ? '' : `: ${faulty.join(' ')}`
+  const which = faulty.length === 0 ? '' : `: ${faulty.sort((a, b) => a - b).join(' ')}`
   print(
     `${faulty.length === 0 ? 'sound' : 'FAULTY'} ${count} seeds from ${from}, ${faulty.length} faulty${which}`,
   )
@@ -64,28 +78,34 @@ async function many(from: number, count: number): Promise<boolean> {
 
 /** Whether each planted bug is caught, and in how many of the seeds. */
 async function hunt(from: number, count: number): Promise<boolean> {
+  const planted = bugs.filter(({ name }) => values.bug === undefined || name.includes(values.bug))
   let missed = 0
-  for (const bug of bugs) {
+  for (const { name: bug } of planted) {
     const caught: number[] = []
-    const unplant = plant(bug)
-    for (let seed = from; seed < from + count; seed++) {
-      const plan = aimed(bug, planFor(seed))
-      if (!isSound(await simulate(seed, { plan }))) caught.push(seed)
+    const take = ({ seed, violations, anomalies }: Result): void => {
+      if (violations.length + anomalies.length > 0) caught.push(seed)
     }
-    unplant()
+    const tasks = seedsFrom(from, count).map((seed) => ({ seed, bug }))
+    await runAll(tasks, (_, result) => take(result), processes)
     if (caught.length === 0) missed++
-    print(`${caught.length} of ${count}: ${bug.name} (${caught.slice(0, 8).join(' ')})`)
+    print(
+      `${caught.length} of ${count}: ${bug} (${caught
+        .sort((a, b) => a - b)
+        .slice(0, 8)
+        .join(' ')})`,
+    )
   }
   print(
-    `${missed === 0 ? 'sound' : 'FAULTY'} ${bugs.length} planted bugs, ${missed} not caught in ${count} seeds`,
+    `${missed === 0 ? 'sound' : 'FAULTY'} ${planted.length} planted bugs, ${missed} not caught in ${count} seeds`,
   )
   return missed === 0
 }
 
 const [from, count] = [Number(values.from), Number(values.seeds)]
-const sound = values.bugs
-  ? await hunt(from, count)
-  : values.seed === undefined
-    ? await many(from, count)
-    : await one(Number(values.seed))
-process.exitCode = sound ? 0 : 1
+const isGood =
+  values.seed !== undefined
+    ? await one(Number(values.seed))
+    : values.bugs
+      ? await hunt(from, count)
+      : await many(from, count)
+process.exitCode = isGood ? 0 : 1

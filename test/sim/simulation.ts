@@ -1,33 +1,31 @@
 /**
- * One seed: a whole broker on simulated hardware, clients that speak to it, faults, and then the question whether all was well.
+ * One seed: whole brokers on simulated hardware, clients that speak to them, faults, and then the question whether all was well.
  *
  *     1  safety      clients at work, faults
- *     2  liveness    faults end; the broker must serve again within 30 seconds
- *     3  quiet       clients end; the broker goes down once more and comes back, nothing is written
- *     4  reckoning   everything is read; history checker; the disk against what was read; a clean stop
+ *     2  liveness    only a random core of the cluster is well, and must serve within 30 seconds
+ *     3  quiet       all is well, clients end: the replicas come to hold the same; then all go down at once, and come back
+ *     4  reckoning   everything is read; history checker; the disks against each other and against what was read; a clean stop
  *
  * The same plan gives the same trace, byte for byte: time, order and chance are the seed's.
  */
 import { SeededRandom } from '../../src/embedded/seeded-random.ts'
 import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
-import { CreateTopics } from '../../src/protocol/apis/create-topics.ts'
-import { administer, trim } from './actors/administrators.ts'
-import { commit, readCommitted } from './actors/committers.ts'
+import { administer, type Standings, trim } from './actors/administrators.ts'
+import { commit } from './actors/committers.ts'
 import { join } from './actors/members.ts'
 import { produce } from './actors/producers.ts'
 import { produceRaw } from './actors/raw-producers.ts'
-import { list, read, readAll } from './actors/readers.ts'
+import { list, read } from './actors/readers.ts'
 import { check } from './checker/check.ts'
 import type { Anomaly } from './checker/history.ts'
-import { copiesOnDisk } from './copies.ts'
+import { Cluster } from './cluster.ts'
 import { Injector } from './injector.ts'
-import { watchMembers } from './invariants.ts'
-import { Machine, port } from './machine.ts'
-import { SimNet } from './net.ts'
+import { Phases } from './phases.ts'
 import { type Plan, planOf } from './plan.ts'
 import { ProcessClock } from './process-clock.ts'
+import { Quorums } from './quorums.ts'
 import { Recorder } from './recorder.ts'
-import { type Place, type Stage, sleep, wireClient } from './stage.ts'
+import { keyOf, type Place, type Stage, sleep } from './stage.ts'
 
 export interface Verdict {
   readonly seed: number
@@ -41,11 +39,14 @@ export interface Verdict {
 }
 
 /** A run that takes longer hangs. */
-const simulatedMsMax = 240_000
-const recoveryMsMax = 30_000
+const simulatedMsMax = 300_000
 
 export function planFor(seed: number): Plan {
   return planOf(seed, new SeededRandom(seed).fork('plan'))
+}
+
+export function isSound({ violations, anomalies }: Verdict): boolean {
+  return violations.length + anomalies.length === 0
 }
 
 export async function simulate(
@@ -55,25 +56,29 @@ export async function simulate(
   const plan = options.plan ?? planFor(seed)
   const clock = new VirtualClock()
   const recorder = new Recorder(clock, options.keepsLines === true)
-  const simulation = new Simulation(plan, clock, recorder)
-  const unwatch = watchMembers(recorder)
+  const quorums = new Quorums(recorder)
   const escaped = (error: unknown): void => {
     recorder.violate(
       `nobody caught: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
     )
   }
   process.on('unhandledRejection', escaped)
+  quorums.watch()
   try {
-    const running = simulation.run().catch(escaped)
+    const simulation = new Simulation(plan, clock, recorder, quorums)
     let isDone = false
+    const running = simulation.run().catch(escaped)
     void running.finally(() => {
       isDone = true
     })
+    // What an event throws ends the run: it would have ended a process.
     while (!isDone && clock.monotonic() < simulatedMsMax) await clock.advance(50)
     if (!isDone) recorder.violate(`hangs: ${simulation.phase}`)
+  } catch (error) {
+    escaped(error)
   } finally {
     process.off('unhandledRejection', escaped)
-    unwatch()
+    quorums.unwatch()
   }
   const { violations, marks, lines, hash: traceHash } = recorder
   const anomalies = check(recorder.history())
@@ -85,68 +90,50 @@ class Simulation {
   phase = 'begins'
   readonly #plan: Plan
   readonly #recorder: Recorder
-  readonly #machine: Machine
   readonly #stage: Stage
   readonly #injector: Injector
+  readonly #phases: Phases
 
-  constructor(plan: Plan, clock: VirtualClock, recorder: Recorder) {
+  constructor(plan: Plan, clock: VirtualClock, recorder: Recorder, quorums: Quorums) {
     const random = new SeededRandom(plan.seed)
-    const net = new SimNet({ clock, random: random.fork('net'), ...plan.net })
+    const cluster = new Cluster(plan, clock, random, recorder, quorums)
     this.#plan = plan
     this.#recorder = recorder
-    this.#machine = new Machine({
-      nodeId: 1,
-      clock,
-      net,
-      random: random.fork('machine 1'),
-      settings: plan.settings,
-      onEvent: ({ level, event, message }) => recorder.trace(`event ${level} ${event} ${message}`),
-      onLife: (what) => recorder.trace(what),
-    })
-    this.#machine.syncMaxMs = plan.syncMaxMs
     let values = 0
     this.#stage = {
       plan,
       clock: new ProcessClock(clock),
       random: random.fork('clients'),
       recorder,
-      netOf: (host) => net.of(host),
-      healNet: () => net.heal(),
-      resetConnections: (probability) => net.reset(probability),
+      netOf: (host) => cluster.net.at(host),
       isOver: false,
-      bootstrap: { host: this.#machine.host, port },
       places: placesOf(plan),
       nextValue: () => `v${values++}`,
     }
-    this.#injector = new Injector(this.#stage, this.#machine)
+    this.#injector = new Injector(this.#stage, cluster)
+    this.#phases = new Phases(this.#stage, cluster, this.#injector)
   }
 
   async run(): Promise<void> {
     const stage = this.#stage
+    this.#explain()
     this.#enter('first start')
-    await this.#injector.bringUp()
-    await this.#createTopics()
+    await this.#phases.begin()
     this.#enter('safety')
-    const actors = this.#actors()
+    const topics: Standings = new Map()
+    const actors = this.#actors(topics)
     await this.#injector.run(this.#plan.faults)
     const leftMs = this.#plan.durationMs - stage.clock.monotonic()
     if (leftMs > 0) await sleep(stage, leftMs)
     this.#enter('liveness')
-    stage.healNet()
+    await this.#phases.liveness()
     stage.isOver = true
     await Promise.all(actors)
     this.#enter('quiet')
-    await this.#injector.bringDown(this.#plan.lastEnd)
-    await sleep(stage, 100)
-    await this.#injector.bringUp()
+    await this.#phases.quiet()
+    await this.#phases.restart()
     this.#enter('reckoning')
-    await this.#eventually('final reading', () => readAll(stage, 'final'))
-    const groups = Array.from({ length: this.#plan.clients.committers }, (_, i) => `group-${i}`)
-    await this.#eventually('committed offsets', () => readCommitted(stage, 'final', groups))
-    await this.#injector.bringDown('stop')
-    this.#recorder.copies.push(
-      ...(await copiesOnDisk(this.#machine.mount, this.#recorder.operations, stage.places)),
-    )
+    await this.#phases.reckoning(topics)
     this.#enter('done')
   }
 
@@ -155,7 +142,7 @@ class Simulation {
     this.#recorder.trace(`phase ${phase}`)
   }
 
-  #actors(): Promise<void>[] {
+  #actors(topics: Standings): Promise<void>[] {
     const stage = this.#stage
     const { clients } = this.#plan
     const several = (count: number, start: (i: number) => Promise<void>): Promise<void>[] =>
@@ -168,59 +155,27 @@ class Simulation {
       ...several(clients.members, (i) => join(stage, `member-${i}`, 'shared')),
       ...several(clients.listers, (i) => list(stage, `lister-${i}`)),
       ...several(clients.trimmer ? 1 : 0, () => trim(stage, 'trimmer')),
-      ...several(clients.administrator ? 1 : 0, () => administer(stage, 'administrator')),
+      ...several(clients.administrator ? 1 : 0, () => administer(stage, 'administrator', topics)),
     ]
   }
 
-  async #createTopics(): Promise<void> {
-    const client = wireClient(this.#stage, 'creator')
-    for (const { name, partitions, configs } of this.#plan.topics) {
-      const answer = await client.ask(CreateTopics, {
-        topics: [
-          {
-            name,
-            numPartitions: partitions,
-            replicationFactor: 1,
-            assignments: [],
-            configs: Object.entries(configs).map(([config, value]) => ({ name: config, value })),
-          },
-        ],
-        timeoutMs: 5000,
-      })
-      if (answer?.topics[0]?.errorCode !== 0) throw new Error(`topic ${name} could not be created`)
-      this.#explain(name, partitions, configs)
-    }
-    client.close()
-  }
-
-  /** What the checker must know of a topic. */
-  #explain(name: string, partitions: number, configs: { readonly [name: string]: string }): void {
+  /** What the checker must know of the topics. */
+  #explain(): void {
     const jumpedMs = this.#plan.faults.reduce(
       (sum, one) => sum + (one.kind === 'jump' ? Math.abs(one.byMs) : 0),
       0,
     )
-    for (let partition = 0; partition < partitions; partition++) {
-      const key = `${name}-${partition}`
-      if (configs['flush.messages'] !== undefined) this.#recorder.unsynced.add(key)
-      this.#recorder.policies.set(key, {
-        retentionMs: Number(configs['retention.ms'] ?? 604_800_000),
-        retentionBytes: Number(configs['retention.bytes'] ?? -1),
-        recordBytesMax: 500,
-        jumpedMs,
-      })
-    }
-  }
-
-  async #eventually(what: string, attempt: () => Promise<string | null>): Promise<void> {
-    const untilMs = this.#stage.clock.monotonic() + recoveryMsMax
-    for (;;) {
-      const why = await attempt()
-      if (why === null) return
-      if (this.#stage.clock.monotonic() > untilMs) {
-        this.#recorder.violate(`${what} does not come to an end: ${why}`)
-        return
+    for (const { name, partitions, configs } of this.#plan.topics) {
+      for (let partition = 0; partition < partitions; partition++) {
+        const key = keyOf({ topic: name, partition })
+        if (configs['flush.messages'] !== undefined) this.#recorder.unsynced.add(key)
+        this.#recorder.policies.set(key, {
+          retentionMs: Number(configs['retention.ms'] ?? 604_800_000),
+          retentionBytes: Number(configs['retention.bytes'] ?? -1),
+          recordBytesMax: 500,
+          jumpedMs,
+        })
       }
-      await sleep(this.#stage, 200)
     }
   }
 }

@@ -24,6 +24,11 @@ export class WireClient {
     this.#options = options
   }
 
+  /** The one that was used last, if it still stands. */
+  get connection(): object | null {
+    return this.#connection
+  }
+
   /** null when there is no answer: nobody knows what became of it. */
   async ask<A extends AnyApi>(
     api: A,

@@ -1,19 +1,17 @@
 /** Groups that commit offsets and read them back. */
-import { FindCoordinator } from '../../../src/protocol/apis/find-coordinator.ts'
 import { OffsetCommit } from '../../../src/protocol/apis/offset-commit.ts'
 import { OffsetFetch } from '../../../src/protocol/apis/offset-fetch.ts'
-import { keyOf, type Place, pick, type Stage, sleep, wireClient } from '../stage.ts'
-import type { WireClient } from '../wire-client.ts'
+import { ClusterClient } from '../cluster-client.ts'
+import { keyOf, type Place, pick, type Stage, sleep } from '../stage.ts'
 
 const commitVersion = 7
 const fetchVersion = 5
 
 export async function commit(stage: Stage, group: string): Promise<void> {
   const random = stage.random.fork(group)
-  const client = wireClient(stage, group)
+  const client = new ClusterClient(stage, group)
   const place = pick(stage.places, random)
   for (let offset = 1; !stage.isOver; offset += 1 + random.below(3)) {
-    await client.ask(FindCoordinator, { keyType: 0, coordinatorKeys: [group] })
     await commitOnce(stage, client, group, place, offset)
     if (random.chance(0.5)) await committed(stage, client, group, group, place)
     await sleep(stage, random.below(150))
@@ -27,9 +25,8 @@ export async function readCommitted(
   name: string,
   groups: readonly string[],
 ): Promise<string | null> {
-  const client = wireClient(stage, name)
+  const client = new ClusterClient(stage, name)
   for (const group of groups) {
-    await client.ask(FindCoordinator, { keyType: 0, coordinatorKeys: [group] })
     for (const place of stage.places) {
       if (!(await committed(stage, client, name, group, place)))
         return `${group}: no OffsetFetch of ${keyOf(place)}`
@@ -41,11 +38,13 @@ export async function readCommitted(
 
 async function commitOnce(
   stage: Stage,
-  client: WireClient,
+  client: ClusterClient,
   group: string,
   place: Place,
   offset: number,
 ): Promise<void> {
+  const coordinator = await client.coordinator(group)
+  if (coordinator === null) return
   const begun = stage.recorder.begin(group)
   const request = {
     groupId: group,
@@ -58,24 +57,30 @@ async function commitOnce(
       },
     ],
   }
-  const answer = await client.ask(OffsetCommit, request, commitVersion)
+  const answer = await coordinator.ask(OffsetCommit, request, commitVersion)
   const row = answer?.topics[0]?.partitions[0]
   const isDone = row?.errorCode === 0
+  if (!isDone) client.misled(group)
   begun.end(isDone ? 'ok' : 'info', { kind: 'commit', group, key: keyOf(place), offset })
 }
 
 async function committed(
   stage: Stage,
-  client: WireClient,
+  client: ClusterClient,
   process: string,
   group: string,
   place: Place,
 ): Promise<boolean> {
+  const coordinator = await client.coordinator(group)
+  if (coordinator === null) return false
   const begun = stage.recorder.begin(process)
   const topics = [{ name: place.topic, partitionIndexes: [place.partition] }]
-  const answer = await client.ask(OffsetFetch, { groupId: group, topics }, fetchVersion)
+  const answer = await coordinator.ask(OffsetFetch, { groupId: group, topics }, fetchVersion)
   const row = answer?.topics[0]?.partitions[0]
-  if (row === undefined || row.errorCode !== 0 || answer?.errorCode !== 0) return false
+  if (row === undefined || row.errorCode !== 0 || answer?.errorCode !== 0) {
+    client.misled(group)
+    return false
+  }
   begun.end('ok', { kind: 'committed', group, key: keyOf(place), offset: row.committedOffset })
   return true
 }

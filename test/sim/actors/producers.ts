@@ -1,6 +1,7 @@
 /** Producers as applications have them: the client library, idempotent, with many records under way. */
 import { Client } from '../../../client/client.ts'
 import type { Transport } from '../../../client/transport.ts'
+import { hostOf, port } from '../machine.ts'
 import { keyOf, pick, type Stage, sleep } from '../stage.ts'
 
 export function transportOf(stage: Stage, name: string): Transport {
@@ -10,9 +11,8 @@ export function transportOf(stage: Stage, name: string): Transport {
 }
 
 export function clientOf(stage: Stage, name: string): Client {
-  const { host, port } = stage.bootstrap
   return new Client({
-    bootstrap: `${host}:${port}`,
+    bootstrap: stage.plan.brokers.map((nodeId) => `${hostOf(nodeId)}:${port}`),
     clientId: name,
     requestTimeoutMs: 2000,
     callTimeoutMs: 10_000,

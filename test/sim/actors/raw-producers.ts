@@ -8,11 +8,12 @@ import { InitProducerId } from '../../../src/protocol/apis/init-producer-id.ts'
 import { Produce } from '../../../src/protocol/apis/produce.ts'
 import { BatchBuilder } from '../../../src/records/records.ts'
 import type { Outcome } from '../checker/history.ts'
-import { keyOf, type Place, pick, type Stage, sleep, wireClient } from '../stage.ts'
-import type { WireClient } from '../wire-client.ts'
+import { ClusterClient } from '../cluster-client.ts'
+import { keyOf, type Place, pick, type Stage, sleep } from '../stage.ts'
 
 /** Refusals after which the batch is certainly not stored. */
 const definite = new Set([
+  'LEADER_NOT_AVAILABLE',
   'UNKNOWN_TOPIC_OR_PARTITION',
   'CORRUPT_MESSAGE',
   'INVALID_TIMESTAMP',
@@ -54,14 +55,14 @@ class RawProducer {
   readonly #stage: Stage
   readonly #name: string
   readonly #random: SeededRandom
-  readonly #client: WireClient
+  readonly #client: ClusterClient
   #identity: Identity | null = null
 
   constructor(stage: Stage, name: string, random: SeededRandom) {
     this.#stage = stage
     this.#name = name
     this.#random = random
-    this.#client = wireClient(stage, name, 1000)
+    this.#client = new ClusterClient(stage, name)
   }
 
   close(): void {
@@ -75,7 +76,9 @@ class RawProducer {
     if (isDamaged) batch.bytes[batch.bytes.length - 1] = (batch.bytes.at(-1) ?? 0) ^ 1
     const finish = this.#begin(batch, acks, false)
     if (acks === 0) {
-      await this.#client.tell(Produce, requestOf(batch, acks))
+      const leader = await this.#client.leader(batch.place)
+      await leader?.client.tell(Produce, requestOf(batch, acks))
+      if (this.#random.chance(0.1)) this.#client.misled(batch.place)
       finish('info', null)
       return
     }
@@ -101,7 +104,7 @@ class RawProducer {
         return
       }
       recorder.mark(`produce ${error}`)
-      if (this.#isHopeless(error, batch) || this.#stage.isOver) {
+      if (this.#isHopeless(error, batch, attempt) || this.#stage.isOver) {
         const isDefinite = attempt === 1 && error !== null && definite.has(error)
         finish(isDefinite ? 'fail' : 'info', null)
         // Whether its sequence is taken is not known: another name begins anew.
@@ -112,9 +115,11 @@ class RawProducer {
     }
   }
 
-  #isHopeless(error: string | null, { place }: Batch): boolean {
+  #isHopeless(error: string | null, { place }: Batch, attempt: number): boolean {
     if (error === 'INVALID_TIMESTAMP') return true
     if (error !== 'OUT_OF_ORDER_SEQUENCE_NUMBER' && error !== 'INVALID_PRODUCER_EPOCH') return false
+    // A leader that does not know yet that it is none has not seen what came before.
+    if (attempt < 20 && this.#stage.plan.brokers.length > 1) return false
     const { recorder } = this.#stage
     // A topic that is not synced may have lost the batch before.
     if (!recorder.unsynced.has(keyOf(place)))
@@ -135,7 +140,7 @@ class RawProducer {
   async #identify(): Promise<Identity | null> {
     if (this.#identity !== null) return this.#identity
     const request = { transactionalId: null, transactionTimeoutMs: 0 }
-    const answer = await this.#client.ask(InitProducerId, request)
+    const answer = await this.#client.any().ask(InitProducerId, request)
     if (answer === null || answer.errorCode !== 0) return null
     this.#identity = { producerId: answer.producerId, epoch: answer.producerEpoch, sequences: new Map() }
     return this.#identity
@@ -182,8 +187,11 @@ class RawProducer {
   }
 
   async #ask(batch: Batch, acks: -1 | 0 | 1): Promise<Answer> {
-    const answer = await this.#client.ask(Produce, requestOf(batch, acks))
+    const leader = await this.#client.leader(batch.place)
+    if (leader === null) return { error: 'LEADER_NOT_AVAILABLE', baseOffset: -1 }
+    const answer = await leader.client.ask(Produce, requestOf(batch, acks))
     const row = answer?.responses[0]?.partitionResponses[0]
+    if (row?.errorCode !== 0) this.#client.misled(batch.place)
     return row === undefined
       ? { error: null, baseOffset: -1 }
       : { error: errorName(row.errorCode), baseOffset: row.baseOffset }

@@ -5,14 +5,14 @@ import { ListOffsets } from '../../../src/protocol/apis/list-offsets.ts'
 import type { RequestInput } from '../../../src/protocol/notation.ts'
 import { readRecords } from '../../../src/records/records.ts'
 import { batchPositions } from '../../../src/records/scan.ts'
-import { keyOf, type Place, pick, type Stage, sleep, wireClient } from '../stage.ts'
-import type { WireClient } from '../wire-client.ts'
+import { ClusterClient } from '../cluster-client.ts'
+import { keyOf, type Place, pick, type Stage, sleep } from '../stage.ts'
 
 const fetchVersion = 12
 
 export async function read(stage: Stage, name: string): Promise<void> {
   const random = stage.random.fork(name)
-  const client = wireClient(stage, name)
+  const client = new ClusterClient(stage, name)
   const place = pick(stage.places, random)
   const partitionMaxBytes = pick([1, 300, 100_000], random)
   let offset = 0
@@ -28,7 +28,7 @@ export async function read(stage: Stage, name: string): Promise<void> {
 /** Everything from the start to the end. Resolves with the error of the first partition that does not serve, or null. */
 export async function readAll(stage: Stage, name: string): Promise<string | null> {
   for (const place of stage.places) {
-    const client = wireClient(stage, name)
+    const client = new ClusterClient(stage, name)
     stage.recorder.begin(name).end('ok', { kind: 'seek', key: keyOf(place) })
     const start = await boundOf(stage, client, name, place, 'earliest')
     if (typeof start === 'string') return `${keyOf(place)}: ListOffsets ${start}`
@@ -48,7 +48,7 @@ export async function readAll(stage: Stage, name: string): Promise<string | null
 /** Resolves with where to go on; with the error's name when that is not known. */
 async function readOnce(
   stage: Stage,
-  client: WireClient,
+  client: ClusterClient,
   name: string,
   place: Place,
   offset: number,
@@ -56,15 +56,23 @@ async function readOnce(
 ): Promise<number | string> {
   const { recorder } = stage
   const key = keyOf(place)
+  const leader = await client.leader(place)
+  if (leader === null) return 'no leader'
   const begun = recorder.begin(name)
-  const answer = await client.ask(Fetch, fetchRequest(place, offset, limits), fetchVersion)
+  const request = fetchRequest(place, offset, leader.epoch, limits)
+  const answer = await leader.client.ask(Fetch, request, fetchVersion)
   const row = answer?.responses[0]?.partitions[0]
+  if (row?.errorCode !== 0) client.misled(place)
   if (row === undefined) return 'unanswered'
   if (row.errorCode !== 0) {
     recorder.mark(`fetch ${errorName(row.errorCode)}`)
     if (errorName(row.errorCode) !== 'OFFSET_OUT_OF_RANGE') return errorName(row.errorCode)
     recorder.begin(name).end('ok', { kind: 'seek', key })
-    return await boundOf(stage, client, name, place, 'earliest')
+    const start = await boundOf(stage, client, name, place, 'earliest')
+    // It has read up to there: only what lies below the start is out of range (R-08).
+    if (typeof start === 'number' && start <= offset && !recorder.unsynced.has(key))
+      recorder.violate(`${name}: ${offset} of ${key} was called out of range, and the log starts at ${start}`)
+    return start
   }
   const records = recordsIn(row.records, offset)
   const { highWatermark, logStartOffset: logStart } = row
@@ -76,6 +84,7 @@ async function readOnce(
 function fetchRequest(
   { topic, partition }: Place,
   fetchOffset: number,
+  currentLeaderEpoch: number,
   { maxWaitMs, partitionMaxBytes }: { maxWaitMs: number; partitionMaxBytes: number },
 ): RequestInput<typeof Fetch> {
   return {
@@ -83,7 +92,7 @@ function fetchRequest(
     minBytes: 1,
     sessionId: 0,
     sessionEpoch: -1,
-    topics: [{ topic, partitions: [{ partition, fetchOffset, partitionMaxBytes }] }],
+    topics: [{ topic, partitions: [{ partition, currentLeaderEpoch, fetchOffset, partitionMaxBytes }] }],
     forgottenTopicsData: [],
   } as RequestInput<typeof Fetch>
 }
@@ -107,7 +116,7 @@ export function textOf(value: Buffer | null): string {
 
 export async function list(stage: Stage, name: string): Promise<void> {
   const random = stage.random.fork(name)
-  const client = wireClient(stage, name)
+  const client = new ClusterClient(stage, name)
   while (!stage.isOver) {
     await boundOf(
       stage,
@@ -123,19 +132,25 @@ export async function list(stage: Stage, name: string): Promise<void> {
 
 async function boundOf(
   stage: Stage,
-  client: WireClient,
+  client: ClusterClient,
   name: string,
   place: Place,
   which: 'earliest' | 'latest',
 ): Promise<number | string> {
+  const leader = await client.leader(place)
+  if (leader === null) return 'no leader'
   const begun = stage.recorder.begin(name)
   const timestamp = which === 'latest' ? -1 : -2
-  const answer = await client.ask(ListOffsets, {
+  const currentLeaderEpoch = leader.epoch
+  const answer = await leader.client.ask(ListOffsets, {
     replicaId: -1,
     isolationLevel: 0,
-    topics: [{ name: place.topic, partitions: [{ partitionIndex: place.partition, timestamp }] }],
+    topics: [
+      { name: place.topic, partitions: [{ partitionIndex: place.partition, currentLeaderEpoch, timestamp }] },
+    ],
   })
   const row = answer?.topics[0]?.partitions[0]
+  if (row?.errorCode !== 0) client.misled(place)
   if (row === undefined) return 'unanswered'
   if (row.errorCode !== 0) return errorName(row.errorCode)
   const { offset } = row

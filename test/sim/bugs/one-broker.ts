@@ -1,95 +1,30 @@
-/**
- * Bugs to plant: each replaces one method of the code for as long as it is planted, so that the code itself carries no switch.
- * A test that cannot see them is worth nothing. `seed`: one that catches it.
- */
-import { Refused } from '../../src/base/errors.ts'
-import { ProducerIds } from '../../src/broker/producer-ids.ts'
-import { Retention } from '../../src/broker/retention.ts'
-import { Barrier } from '../../src/log/barrier.ts'
-import { Durability } from '../../src/log/durability.ts'
-import { ImageFiles } from '../../src/log/images.ts'
-import { Journal } from '../../src/log/journal.ts'
-import { LogReader } from '../../src/log/log-reader.ts'
-import { LogWriter } from '../../src/log/log-writer.ts'
-import { ProducerSnapshots } from '../../src/log/producer-snapshots.ts'
-import { Producers } from '../../src/log/producers.ts'
-import { Segment } from '../../src/log/segment.ts'
-import { Member } from '../../src/replica/member.ts'
-import { type OnCommitted, Waiters } from '../../src/replica/waiters.ts'
-import type { Fault, Plan } from './plan.ts'
-
-export interface Bug {
-  readonly name: string
-  readonly seed: number
-  /** It takes these faults; without, those of the seed. */
-  readonly faults?: readonly Fault[]
-  /** Plants it; returns what takes it out again. */
-  readonly plant: () => () => void
-}
-
-/** The plan of a seed, aimed at a bug. */
-export function aimed(bug: Bug, plan: Plan): Plan {
-  const { faults, name } = bug
-  if (faults === undefined) return plan
-  // A start that is raised, and clients enough to be in the middle of something at any time.
-  const topics = plan.topics.map((topic) => ({
-    ...topic,
-    configs: { ...calm, ...(name.includes('decision') && { 'retention.bytes': '3000' }) },
-  }))
-  const clients = { ...plan.clients, rawProducers: 4, readers: 4, listers: 2 }
-  return { ...plan, faults, topics, clients, durationMs: 3500, syncMaxMs: 30, lastEnd: 'losePower' }
-}
-
-const calm = { 'segment.bytes': '2048', 'index.interval.bytes': '0' }
+/** Bugs that one broker by itself can have. */
+import { Refused } from '../../../src/base/errors.ts'
+import { ProducerIds } from '../../../src/broker/producer-ids.ts'
+import { Retention } from '../../../src/broker/retention.ts'
+import { Barrier } from '../../../src/log/barrier.ts'
+import { Durability } from '../../../src/log/durability.ts'
+import { ImageFiles } from '../../../src/log/images.ts'
+import { Journal } from '../../../src/log/journal.ts'
+import { LogReader } from '../../../src/log/log-reader.ts'
+import { LogWriter } from '../../../src/log/log-writer.ts'
+import { ProducerSnapshots } from '../../../src/log/producer-snapshots.ts'
+import { Producers } from '../../../src/log/producers.ts'
+import { Segment } from '../../../src/log/segment.ts'
+import { Member } from '../../../src/replica/member.ts'
+import { type OnCommitted, Waiters } from '../../../src/replica/waiters.ts'
+import type { Fault } from '../faults.ts'
+import type { Bug } from './bug.ts'
+import { getter, method, together } from './patch.ts'
 
 const every = (fault: (atMs: number) => Fault): readonly Fault[] =>
   [500, 1000, 1500, 2000, 2500, 3000].map(fault)
-const failedSyncs = every((atMs) => ({ kind: 'failSync', atMs, restartMs: 50 }))
-const powerCuts = every((atMs) => ({ kind: 'losePowerAt', atMs, operations: 3, downMs: 30 }))
-const kills = every((atMs) => ({ kind: 'kill', atMs, downMs: 20 }))
+const node = 1
+const failedSyncs = every((atMs) => ({ kind: 'failSync', atMs, node, restartMs: 50 }))
+const powerCuts = every((atMs) => ({ kind: 'losePowerAt', atMs, node, operations: 3, downMs: 30 }))
+const kills = every((atMs) => ({ kind: 'kill', atMs, node, downMs: 20 }))
 
-export function plant(bug: Bug): () => void {
-  return bug.plant()
-}
-
-/** Puts another method, getter or value in the place of one. */
-function replaced<T extends object, K extends keyof T>(
-  prototype: T,
-  name: K,
-  change: (original: PropertyDescriptor) => PropertyDescriptor,
-): () => () => void {
-  return () => {
-    const original = Object.getOwnPropertyDescriptor(prototype, name)
-    if (original === undefined) throw new Error(`there is no ${String(name)} to replace`)
-    Object.defineProperty(prototype, name, { ...change(original), configurable: true })
-    return () => void Object.defineProperty(prototype, name, original)
-  }
-}
-
-type Method<T> = (this: T, ...given: never[]) => unknown
-
-/** Another method, which may call the one that was there. */
-function method<T extends object, K extends keyof T>(
-  prototype: T,
-  name: K,
-  make: (original: T[K]) => Method<T>,
-): () => () => void {
-  return replaced(prototype, name, ({ value }) => ({ value: make(value as T[K]), writable: true }))
-}
-
-function getter<T extends object, K extends keyof T>(
-  prototype: T,
-  name: K,
-  get: (this: T, original: () => T[K]) => T[K],
-) {
-  return replaced(prototype, name, (original) => ({
-    get(this: T) {
-      return get.call(this, () => original.get?.call(this) as T[K])
-    },
-  }))
-}
-
-export const bugs: readonly Bug[] = [
+export const oneBrokerBugs: readonly Bug[] = [
   {
     name: 'acknowledged when written, not when synced',
     seed: 0,
@@ -169,23 +104,18 @@ export const bugs: readonly Bug[] = [
     name: 'producers are forgotten at a restart',
     seed: 0,
     faults: kills,
-    plant: () => {
-      const unplant = [
-        method(Producers.prototype, 'restore', () => () => {})(),
-        method(
-          ProducerSnapshots.prototype,
-          'newest',
-          (original) =>
-            function (offset, epochBefore) {
-              const found = original.call(this, offset, epochBefore)
-              return found === null ? null : { ...found, entries: [] }
-            },
-        )(),
-      ]
-      return () => {
-        for (const undo of unplant) undo()
-      }
-    },
+    plant: together(
+      method(Producers.prototype, 'restore', () => () => {}),
+      method(
+        ProducerSnapshots.prototype,
+        'newest',
+        (original) =>
+          function (offset, epochBefore) {
+            const found = original.call(this, offset, epochBefore)
+            return found === null ? null : { ...found, entries: [] }
+          },
+      ),
+    ),
   },
   {
     name: 'producer ids are given twice',
@@ -239,7 +169,7 @@ export const bugs: readonly Bug[] = [
     faults: powerCuts,
     plant: () => {
       let raising = 0
-      const undo = [
+      return together(
         method(
           LogWriter.prototype,
           'raiseStart',
@@ -248,13 +178,10 @@ export const bugs: readonly Bug[] = [
               raising++
               await original.call(this, offset).finally(() => raising--)
             },
-        )(),
-        getter(Journal.prototype, 'isDirty', (original) => raising === 0 && original())(),
-        getter(Journal.prototype, 'isWorthRewriting', (original) => raising === 0 && original())(),
-      ]
-      return () => {
-        for (const one of undo) one()
-      }
+        ),
+        getter(Journal.prototype, 'isDirty', (original) => raising === 0 && original()),
+        getter(Journal.prototype, 'isWorthRewriting', (original) => raising === 0 && original()),
+      )()
     },
   },
   {

@@ -1,0 +1,15 @@
+/** A bug that can be planted. A test that cannot see it is worth nothing. */
+import type { Fault } from '../faults.ts'
+import type { Plan } from '../plan.ts'
+
+export interface Bug {
+  readonly name: string
+  /** One that catches it. */
+  readonly seed: number
+  /** It takes these faults; without, those of the seed. */
+  readonly faults?: readonly Fault[]
+  /** Changes the plan of a seed so that it meets the bug, after the faults have been put in. */
+  readonly aim?: (plan: Plan) => Plan
+  /** Plants it; returns what takes it out again. */
+  readonly plant: () => () => void
+}

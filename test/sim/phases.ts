@@ -1,0 +1,162 @@
+/** What comes after the faults: a core of the cluster must serve, then all of it must come to rest, and nothing may be missing. */
+import { checkTopics, type Standings } from './actors/administrators.ts'
+import { readCommitted } from './actors/committers.ts'
+import { make, placements, probe } from './actors/probes.ts'
+import { readAll } from './actors/readers.ts'
+import type { Cluster } from './cluster.ts'
+import { ClusterClient } from './cluster-client.ts'
+import { compareDisks, readCopies } from './copies.ts'
+import type { Injector } from './injector.ts'
+import { keyOf, type Place, type Stage, sleep } from './stage.ts'
+
+const recoveryMsMax = 30_000
+
+export class Phases {
+  readonly #stage: Stage
+  readonly #cluster: Cluster
+  readonly #injector: Injector
+
+  constructor(stage: Stage, cluster: Cluster, injector: Injector) {
+    this.#stage = stage
+    this.#cluster = cluster
+    this.#injector = injector
+  }
+
+  /** All brokers start at once; then there are topics. */
+  async begin(): Promise<void> {
+    const { plan, recorder } = this.#stage
+    await this.#bringUpAll()
+    const client = new ClusterClient(this.#stage, 'creator')
+    for (const { name, partitions, replicas, configs } of plan.topics) {
+      const topic = {
+        name,
+        numPartitions: partitions,
+        replicationFactor: replicas,
+        assignments: [] as [],
+        configs: Object.entries(configs).map(([config, value]) => ({ name: config, value })),
+      }
+      await this.#eventually(`topic ${name}`, () => make(client, topic))
+    }
+    for (const { topic, topicId, partition } of (await placements(client, plan.brokers[0] ?? 1)) ?? []) {
+      if (recorder.unsynced.has(keyOf({ topic, partition })))
+        this.#cluster.quorums.unsynced(`${topicId}-${partition}`)
+    }
+    client.close()
+  }
+
+  /** Of the others nobody hears any more: a majority that is well must do. */
+  async liveness(): Promise<void> {
+    const { plan } = this.#stage
+    const others = this.#cluster.machines.filter(({ nodeId }) => !plan.core.includes(nodeId))
+    this.#cluster.healNet()
+    if (plan.others === 'isolated')
+      this.#cluster.cut(others.flatMap(({ nodeId }) => this.#cluster.linksOf(nodeId)))
+    else for (const machine of others) await this.#injector.bringDown(machine, 'kill')
+    const client = new ClusterClient(this.#stage, 'prober')
+    for (const place of await this.#servable(client)) {
+      await this.#eventually(`${keyOf(place)} in the core ${plan.core.join(' ')}`, () =>
+        probe(this.#stage, client, place),
+      )
+    }
+    client.close()
+    this.#cluster.healNet()
+    if (plan.others === 'dead') for (const machine of others) void this.#injector.bringUp(machine)
+  }
+
+  /** Nothing more is written: all replicas come to hold the same, and all of it committed. */
+  async quiet(): Promise<void> {
+    const { quorums, machines } = this.#cluster
+    this.#injector.isCalm = true
+    await this.#eventually('all brokers', async () => {
+      const missing = machines.find(({ isUp }) => !isUp)
+      return missing === undefined ? null : `n${missing.nodeId} does not serve`
+    })
+    await this.#eventually('rest', async () => quorums.restless((node) => this.#cluster.machine(node).isUp))
+  }
+
+  /** All go down at once and come back, and nothing is written: what was committed must be known again. */
+  async restart(): Promise<void> {
+    const { plan } = this.#stage
+    const down = this.#cluster.machines.map((machine) => this.#injector.bringDown(machine, plan.lastEnd))
+    await Promise.all(down)
+    await sleep(this.#stage, 100)
+    await this.#bringUpAll()
+  }
+
+  async reckoning(topics: Standings): Promise<void> {
+    const stage = this.#stage
+    const { plan, recorder, places } = stage
+    await this.#eventually('final reading', () => readAll(stage, 'final'))
+    const groups = Array.from({ length: plan.clients.committers }, (_, i) => `group-${i}`)
+    await this.#eventually('committed offsets', () => readCommitted(stage, 'final', groups))
+    await this.#eventually('topics', () => checkTopics(stage, 'final', topics))
+    await this.quiet()
+    const client = new ClusterClient(stage, 'prober')
+    const placed = (await placements(client, plan.brokers[0] ?? 1)) ?? []
+    client.close()
+    await Promise.all(this.#cluster.machines.map((machine) => this.#injector.bringDown(machine, 'stop')))
+    const { machines, quorums } = this.#cluster
+    const startOf = (name: string, nodeId: number): number => quorums.startOf(name, nodeId)
+    for (const difference of await compareDisks(machines, placed, startOf)) recorder.violate(difference)
+    recorder.copies.push(...(await readCopies(machines, placed, recorder.operations, places)))
+  }
+
+  /** Partitions of which a majority lies in the core, and as many replicas as its topic asks for. */
+  async #servable(client: ClusterClient): Promise<Place[]> {
+    const { plan } = this.#stage
+    const where = new Map<string, readonly number[]>()
+    await this.#eventually(
+      'metadata',
+      async () => {
+        for (const nodeId of plan.core) {
+          const placed = await placements(client, nodeId)
+          if (placed === null) return `broker ${nodeId} of the core does not answer`
+          for (const { topic, partition, replicas } of placed) {
+            const key = keyOf({ topic, partition })
+            // While a partition moves, the brokers may not know the same of it.
+            if (where.has(key) && where.get(key)?.join() !== replicas.join()) return `${key} moves`
+            where.set(key, replicas)
+          }
+        }
+        return null
+      },
+      'ok',
+    )
+    return this.#stage.places.filter((place) => {
+      const replicas = where.get(keyOf(place)) ?? []
+      const here = replicas.filter((nodeId) => plan.core.includes(nodeId)).length
+      const floor = Number(
+        plan.topics.find(({ name }) => name === place.topic)?.configs['min.insync.replicas'] ?? 1,
+      )
+      return here > replicas.length / 2 && here >= floor
+    })
+  }
+
+  async #bringUpAll(): Promise<void> {
+    await this.#eventually('all brokers', async () => {
+      await Promise.race([
+        Promise.all(this.#cluster.machines.map((machine) => this.#injector.bringUp(machine))),
+        sleep(this.#stage, recoveryMsMax),
+      ])
+      return this.#cluster.machines.every(({ isUp }) => isUp) ? null : 'some do not serve'
+    })
+  }
+
+  /** `otherwise` 'ok': what does not come is no violation. */
+  async #eventually(
+    what: string,
+    attempt: () => Promise<string | null>,
+    otherwise: 'violation' | 'ok' = 'violation',
+  ): Promise<void> {
+    const untilMs = this.#stage.clock.monotonic() + recoveryMsMax
+    for (;;) {
+      const why = await attempt()
+      if (why === null) return
+      if (this.#stage.clock.monotonic() > untilMs) {
+        if (otherwise === 'violation') this.#stage.recorder.violate(`${what} does not come to an end: ${why}`)
+        return
+      }
+      await sleep(this.#stage, 100)
+    }
+  }
+}
