@@ -203,6 +203,10 @@ export class Leader<Entries> implements Role<Entries> {
     const { end } = extents
     const roundMsMax = settings.electionTimeoutMs
     this.#change = new Change({ voters, newcomers, end, nowMs: this.#nowMs, roundMsMax })
+    // An observer may have everything already, and then nothing more to say.
+    for (const [newcomer, { durable }] of this.#replication.followers) {
+      this.#change.advanced(newcomer, durable, end, this.#nowMs)
+    }
     this.#known = { position: -2, isCommitted: false }
   }
 
