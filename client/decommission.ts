@@ -28,17 +28,23 @@ export async function decommission(
   const what = `decommission of broker ${leaving}`
   let isOut = false
   while (!isOut) {
-    await untilNone(cluster, what, options, () => drainOnce(cluster, leaving, waveSize))
+    const begun = new Begun()
+    await untilNone(cluster, what, options, () => drainOnce(cluster, leaving, waveSize, begun))
     isOut = await takeOut(cluster, leaving)
   }
 }
 
 /** Begins as many moves as fit into the wave. Answers the partitions that the broker holds, or is about to. */
-async function drainOnce(cluster: Cluster, leaving: number, waveSize: number): Promise<PlacedPartition[]> {
-  const { brokers, topics } = await cluster.retry('topics', () => cluster.metadata.fetch(null, false))
+async function drainOnce(
+  cluster: Cluster,
+  leaving: number,
+  waveSize: number,
+  begun: Begun,
+): Promise<PlacedPartition[]> {
   const ongoing = new Map(
     (await listPartitionReassignments(cluster, null)).map((move) => [nameOf(move), move]),
   )
+  const { brokers, topics } = await cluster.retry('topics', () => cluster.metadata.fetch(null, false))
   const partitions = [...topics.values()].flatMap(({ name: topic, partitions: rows }) =>
     rows.map(({ index: partition, replicas }) => ({ topic, partition, replicas })),
   )
@@ -48,13 +54,40 @@ async function drainOnce(cluster: Cluster, leaving: number, waveSize: number): P
     const removing = ongoing.get(nameOf(place))?.removing ?? []
     return { ...place, replicas: place.replicas.filter((id) => !removing.includes(id)) }
   })
-  const moves = planDrain(leaving, brokers, wanted)
+  const moves = planDrain(
+    leaving,
+    brokers,
+    wanted.filter((place) => !begun.isSettling(nameOf(place), ongoing)),
+  )
   const room = Math.max(0, waveSize - (held.length - moves.length))
   await begin(
     cluster,
     moves.slice(0, room).map(({ topic, partition, to }) => ({ topic, partition, replicas: to })),
   )
+  for (const move of moves.slice(0, room)) begun.add(nameOf(move))
   return held
+}
+
+/** Looks that a broker may be behind with what has become of a move. */
+const looksBehindMax = 20
+
+/**
+ * Moves that were begun. The broker that is asked who holds what may be behind the controller, which knows that a move is done: what
+ * it says then still names the old replicas beside the new ones, and nothing must be planned by it.
+ */
+class Begun {
+  readonly #looksSince = new Map<string, number>()
+
+  add(name: string): void {
+    this.#looksSince.set(name, 0)
+  }
+
+  isSettling(name: string, ongoing: ReadonlyMap<string, unknown>): boolean {
+    const looks = this.#looksSince.get(name)
+    if (looks === undefined || ongoing.has(name)) return false
+    this.#looksSince.set(name, looks + 1)
+    return looks < looksBehindMax
+  }
 }
 
 /** A topic that was deleted since needs no move. */

@@ -28,6 +28,8 @@ export interface StartOptions {
    * none for a broker that has no voters.
    */
   readonly peerPort?: number | null
+  /** The host of that port. Absent: `host`. */
+  readonly peerHost?: string
   /** The net that brokers reach each other over. Absent: that of the world. */
   readonly peerNet?: Net
   /**
@@ -37,6 +39,8 @@ export interface StartOptions {
   readonly voters?: readonly Voter[]
   readonly settings: Settings
   readonly onEvent: (event: BrokerEvent) => void
+  /** Gives up a start that waits for the controllers of its cluster. */
+  readonly signal?: AbortSignal
   /** The real one unless said otherwise. */
   readonly world?: World
 }
@@ -74,6 +78,8 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     peer: peerPort(options, world),
     onEvent,
   })
+  const giveUp = (): void => void broker.close()
+  options.signal?.addEventListener('abort', giveUp)
   try {
     // A client that knows the port must find a broker that serves: join first. A port that is picked for us is known to
     // nobody until we say it, and must be known to join.
@@ -101,11 +107,13 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
   } catch (error) {
     await broker.close()
     throw error
+  } finally {
+    options.signal?.removeEventListener('abort', giveUp)
   }
 }
 
 function peerPort(options: StartOptions, world: World): PeerPort {
-  const { peerPort: port = null, peerNet: net = world.net, host, settings } = options
+  const { peerPort: port = null, peerNet: net = world.net, peerHost: host = options.host, settings } = options
   const path = settings.get('lograft.peer.secret.file')
   const secret = path === '' ? null : readSecret(world.disk, path)
   return { host, port, advertised: isWildcard(host) ? hostname() : host, net, secret }

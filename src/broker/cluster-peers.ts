@@ -36,6 +36,8 @@ export interface Served {
   /** As the leader of the partition. */
   readonly transfer: (topicId: string, index: number, to: number) => void
   readonly unregister: (id: number) => Promise<void>
+  /** As the leader of the partition: broker `from` has lost its replica, or has a new one. */
+  readonly restore: (from: number, topicId: string, index: number, isAway: boolean) => Promise<void>
 }
 
 const version = peerVersions[1]
@@ -111,6 +113,12 @@ export class ClusterPeers implements Peering {
     await this.call(leader, calls.callKinds.transfer, payload, callTimeoutMs)
   }
 
+  /** Tells a partition's leader that the replica here is lost, or there again. */
+  async restore(leader: number, topicId: string, index: number, isAway: boolean): Promise<void> {
+    const payload = bytesOf((writer) => calls.restore.encode(writer, { topicId, index, isAway }, version))
+    await this.call(leader, calls.callKinds.restore, payload, callTimeoutMs)
+  }
+
   async describeQuorum(commands: Commands): Promise<QuorumDescription> {
     return calls.quorum.decode(new Reader(await commands.ask(calls.callKinds.quorum, nothing)), version)
   }
@@ -150,6 +158,11 @@ export class ClusterPeers implements Peering {
     network.handle(callKinds.transfer, async (_from, payload) => {
       const { topicId, index, to } = calls.transfer.decode(new Reader(payload), version)
       served.transfer(topicId, index, to)
+      return nothing
+    })
+    network.handle(callKinds.restore, async (from, payload) => {
+      const { topicId, index, isAway } = calls.restore.decode(new Reader(payload), version)
+      await served.restore(from, topicId, index, isAway)
       return nothing
     })
     network.handle(callKinds.stopping, async (from) => {

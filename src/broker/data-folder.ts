@@ -6,18 +6,22 @@
  *     partitions/<topic id>-<index>/   one log each; topic names never reach the file system
  *     deleted/                 folders of deleted topics, on their way out
  *     orphans/                 folders that no topic claims: moved aside, never removed on the word of one file (R-33)
+ *     damaged/                 folders of damaged replicas: moved aside, for a person to look at
+ *     forgotten/               replicas that have forgotten what they promised (forgotten.ts)
  *
  * The disk id is minted with the folder. A broker whose disk was wiped comes back with another one, and is not taken for
  * the replica that once promised something (R-32).
  */
 import type { Clock, Disk, World } from '../io/world.ts'
 import { DataFolderRefused } from './data-folder-refused.ts'
+import { ForgottenReplicas } from './forgotten.ts'
 import { type Identity, readIdentity, type Voter, writeIdentity } from './identity.ts'
 
 export class DataFolder {
   readonly #disk: Disk
   readonly #clock: Pick<Clock, 'soon'>
   readonly #lock: { release(): void }
+  readonly forgotten: ForgottenReplicas
   #identity: Identity
 
   private constructor(
@@ -29,6 +33,7 @@ export class DataFolder {
     this.#disk = disk
     this.#clock = clock
     this.#lock = lock
+    this.forgotten = new ForgottenReplicas(disk, path)
     this.#identity = identity
   }
 
@@ -104,6 +109,7 @@ export class DataFolder {
    * @throws Faulted
    */
   async removePartitions(names: readonly string[]): Promise<void> {
+    for (const name of names) this.forgotten.clear(name)
     const present = names.filter((name) => this.hasPartition(name))
     if (present.length === 0) return
     this.#disk.mkdir(`${this.path}/deleted`)
@@ -116,6 +122,21 @@ export class DataFolder {
       // A millisecond each, and there may be thousands: others want their turn.
       await new Promise<void>((resolve) => this.#clock.soon(resolve))
     }
+  }
+
+  /**
+   * Moves the folder of a damaged replica aside, which has forgotten what it promised from now on. Durable when it resolves with
+   * where it went. @throws Faulted
+   */
+  async setAside(name: string, nowMs: number): Promise<string> {
+    await this.forgotten.set(name, 'damaged')
+    const to = `${this.path}/damaged/${name}.${nowMs}`
+    if (!this.hasPartition(name)) return to
+    await makeFolder(this.#disk, `${this.path}/damaged`)
+    this.#disk.rename(this.partitionFolder(name), to)
+    await this.#disk.syncFolder(`${this.path}/damaged`)
+    await this.#disk.syncFolder(`${this.path}/partitions`)
+    return to
   }
 
   /** Moves one partition folder aside; see `moveOrphansAside`. */

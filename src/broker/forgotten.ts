@@ -21,7 +21,8 @@ export class ForgottenReplicas {
     this.#disk = disk
     this.#folder = `${dataFolder}/forgotten`
     if (disk.stat(this.#folder) === null) return
-    for (const name of disk.list(this.#folder)) if (!name.endsWith(temporary)) this.#states.set(name, this.#read(name))
+    for (const name of disk.list(this.#folder))
+      if (!name.endsWith(temporary)) this.#states.set(name, this.#read(name))
   }
 
   /** null: it remembers all that it should. */

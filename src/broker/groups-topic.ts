@@ -41,6 +41,12 @@ export class GroupsTopic {
     }
   }
 
+  /** Stops the one of a partition that is set aside. */
+  drop(index: number): void {
+    this.executors[index]?.close()
+    this.executors[index] = undefined
+  }
+
   /**
    * Starts a machine on each of the topic's partitions that are open here; resolves when those that lead serve. One whose state
    * cannot be read is left out, and has said so itself.

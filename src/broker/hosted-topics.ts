@@ -57,6 +57,23 @@ export class HostedTopics {
     this.#follow(topic.name, () => this.#open(topic))
   }
 
+  /** A replica is damaged: closes it and moves its folder aside. Resolves with where that went. @throws Faulted */
+  setAside(topic: Topic, index: number): Promise<string> {
+    const { groups, partitions } = this.#options
+    return new Promise((resolve, reject) => {
+      this.#follow(topic.name, async () => {
+        if (topic.name === groupsTopicName) groups.drop(index)
+        await partitions.setAside(topic, index).then(resolve, reject)
+      })
+    })
+  }
+
+  /** Opens a replica that was set aside as a new one. @throws Faulted */
+  async openAnew(topic: Topic, index: number): Promise<void> {
+    await this.#options.partitions.allowAnew(topic, index)
+    this.open(topic)
+  }
+
   /** A topic is new, or has more partitions: it is not in force before somebody leads them, here or elsewhere. */
   create(topic: Topic): void {
     const { leaders, leadersWaitMs } = this.#options

@@ -34,6 +34,12 @@ export interface Founders {
   readonly disks: ReadonlyMap<number, string>
 }
 
+/** Whether the replica will be repaired. */
+export type OnDamaged = (topic: Topic, index: number, fault: Faulted) => boolean
+
+/** Another release took a value that this one does not: that topic alone is offline then. Nothing is damaged. */
+class UnknownSettings extends Faulted {}
+
 /** Opening or closing one partition is a few file operations and one or two syncs; more at once than this gains nothing. */
 const inFlightMax = 16
 
@@ -45,6 +51,7 @@ export class HostedPartitions {
   /** Why a partition that should be here serves nobody: its disk failed, or its log is damaged. */
   readonly #faults = new Map<string, Faulted>()
   #listener: (partition: Partition) => void = () => {}
+  #onDamaged: OnDamaged = () => false
   #openingsInFlight = 0
   readonly #waiting: (() => void)[] = []
   #isClosed = false
@@ -56,6 +63,11 @@ export class HostedPartitions {
   /** `listener` hears of every partition here whenever something about its replica has changed. */
   onAdvance(listener: (partition: Partition) => void): void {
     this.#listener = listener
+  }
+
+  /** `listener` hears of every replica here whose log is damaged, and answers whether it will be repaired. */
+  onDamaged(listener: OnDamaged): void {
+    this.#onDamaged = listener
   }
 
   /** Also one that the disk has failed since it was opened: it says so itself. */
@@ -110,9 +122,14 @@ export class HostedPartitions {
       const effective = settingsOf(settings, topic)
       assert(topic.placements[index] !== undefined, 'a partition that is opened has a placement')
       const key = keyOf(topic.id, index)
+      if (folder.forgotten.of(key) === 'damaged')
+        throw new Faulted('bytes', `open ${topic.name}-${index}: it was damaged`)
       const founders = this.#founders(topic, index)
       const replica = await this.openReplica(key, folder.partitionFolder(key), founders, effective)
-      const partition = new Partition({ topic, index, replica, settings: effective, onEvent })
+      const onDamaged = (fault: Faulted) => {
+        if (this.#onDamaged(topic, index, fault)) this.#faults.set(key, fault)
+      }
+      const partition = new Partition({ topic, index, replica, settings: effective, onEvent, onDamaged })
       try {
         // With other voters it may take an election, and those others.
         if (this.#isSoleVoter(replica)) await replica.whenReady()
@@ -137,8 +154,9 @@ export class HostedPartitions {
   }
 
   #founders(topic: Topic, index: number): Founders {
-    const { nodeId, image } = this.#options
-    const voters = votersAtOpen(topic, index, nodeId)
+    const { nodeId, image, folder } = this.#options
+    const isNew = folder.forgotten.of(keyOf(topic.id, index)) !== null
+    const voters = isNew ? [] : votersAtOpen(topic, index, nodeId)
     const disks = voters.map((id): [number, string] => [id, image.brokers.get(id)?.diskId ?? ''])
     return { voters, disks: new Map(disks.filter(([, disk]) => disk !== '')) }
   }
@@ -153,6 +171,8 @@ export class HostedPartitions {
     const key = keyOf(topic.id, index)
     if (this.#faults.has(key)) return
     this.#faults.set(key, error)
+    const isDamage = error.door === 'bytes' && !(error instanceof UnknownSettings)
+    if (isDamage && this.#onDamaged(topic, index, error)) return
     const name = `${topic.name}-${index}`
     const folder = this.#options.folder.partitionFolder(key)
     this.#options.onEvent({
@@ -186,6 +206,28 @@ export class HostedPartitions {
       ...founders,
       settings: replicaSettings(settings, this.#options.settings),
     })
+  }
+
+  /** Closes a damaged partition and moves its folder aside: offline until `openAnew`. Resolves with where it went. @throws Faulted */
+  async setAside(topic: Topic, index: number): Promise<string> {
+    const { folder, world } = this.#options
+    const key = keyOf(topic.id, index)
+    await this.#closeAll([key])
+    this.#openings.set(key, Promise.resolve(null))
+    return await folder.setAside(key, world.clock.now())
+  }
+
+  /** The quorum goes on without the replica that was here: the next `open` makes a new one. @throws Faulted */
+  async allowAnew(topic: Topic, index: number): Promise<void> {
+    const key = keyOf(topic.id, index)
+    await this.#options.folder.forgotten.set(key, 'new')
+    this.#openings.delete(key)
+    this.#faults.delete(key)
+  }
+
+  /** The new log knows by itself that it came later. @throws Faulted */
+  remembers(topic: Topic, index: number): void {
+    this.#options.folder.forgotten.clear(keyOf(topic.id, index))
   }
 
   async #turn(): Promise<void> {
@@ -281,13 +323,13 @@ export function keyOf(topicId: string, index: number): string {
   return `${topicId}-${index}`
 }
 
-/** @throws Faulted when another release took a value that this one does not: that topic alone is offline then */
+/** @throws UnknownSettings */
 function settingsOf(settings: Settings, topic: Topic): TopicSettings {
   try {
     return topicSettings(settings, topic.configs)
   } catch (error) {
     if (!(error instanceof Refused)) throw error
-    throw new Faulted('bytes', `read the settings of topic ${topic.name}: ${error.detail}`)
+    throw new UnknownSettings('bytes', `read the settings of topic ${topic.name}: ${error.detail}`)
   }
 }
 

@@ -20,7 +20,6 @@ import { type ClusterLog, openClusterLog } from './cluster-log.ts'
 import type { QuorumDescription } from './cluster-quorum.ts'
 import { Coordinators } from './coordinators.ts'
 import { DataFolder } from './data-folder.ts'
-import { DataFolderRefused } from './data-folder-refused.ts'
 import { GroupsTopic } from './groups-topic.ts'
 import { type HostedOptions, HostedPartitions } from './hosted.ts'
 import { HostedTopics } from './hosted-topics.ts'
@@ -31,6 +30,7 @@ import { Membership } from './membership.ts'
 import type { Partition } from './partition.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { Purgatory } from './purgatory.ts'
+import { register } from './registration.ts'
 import { Retention } from './retention.ts'
 
 export interface LocalBrokerOptions {
@@ -174,6 +174,7 @@ export class LocalBroker implements Broker {
       image,
       clusterLog,
       partitions,
+      topics: () => this.#topics,
       leaders,
       onEvent,
     })
@@ -235,11 +236,24 @@ export class LocalBroker implements Broker {
   async join(address: Address): Promise<void> {
     this.#address = address
     await this.#listenForPeers()
-    await this.#folder.joined(await this.#register())
+    const clusterId = await register({
+      nodeId: this.nodeId,
+      diskId: this.#folder.identity.diskId,
+      dataDir: this.dataDir,
+      address,
+      peerAddress: this.#peerAddress,
+      rack: this.settings.get('broker.rack') || null,
+      world: this.world,
+      membership: this.#membership,
+      fault: () => this.#opened.clusterLog.replica.fault,
+      isGivenUp: () => this.#closing !== null,
+      onEvent: this.#options.onEvent,
+    })
+    await this.#folder.joined(clusterId)
     this.#begin()
     await this.#topics.openAll(this.world.clock.now())
     this.#retention.start()
-    this.#membership.leadership.start()
+    this.#membership.start()
   }
 
   async #listenForPeers(): Promise<void> {
@@ -252,33 +266,6 @@ export class LocalBroker implements Broker {
     const { port } = await network.listen(at, own ?? null)
     this.#peerAddress = { host: own?.host ?? peer.advertised, port: own?.port ?? port }
     this.#membership.brokersChanged()
-  }
-
-  /** Resolves with the cluster's id. */
-  async #register(): Promise<string> {
-    const { replica } = this.#opened.clusterLog
-    try {
-      const { clusterId } = await this.#membership.commands.execute(
-        {
-          type: 'registerBroker',
-          id: this.nodeId,
-          diskId: this.#folder.identity.diskId,
-          ...this.#address,
-          rack: this.settings.get('broker.rack') || null,
-          peerHost: this.#peerAddress?.host ?? null,
-          peerPort: this.#peerAddress?.port ?? 0,
-          freshClusterId: uuidOf(this.world.random.bytes(16)),
-        },
-        Infinity,
-      )
-      return clusterId
-    } catch (error) {
-      if (replica.fault !== null) throw replica.fault
-      if (!(error instanceof Refused)) throw error
-      throw new DataFolderRefused(
-        `the cluster does not take the data folder ${this.dataDir}: ${error.detail}`,
-      )
-    }
   }
 
   /** From now on what is decided has effects here. */
@@ -356,7 +343,7 @@ export class LocalBroker implements Broker {
   async #close(): Promise<void> {
     const { partitions, clusterLog, hosting } = this.#opened
     try {
-      this.#membership.stop()
+      await this.#membership.stop()
       await this.#retention.stop()
       await this.releaseWaiting()
       clusterLog.executor.close()

@@ -14,11 +14,14 @@ import { ClusterPeers } from './cluster-peers.ts'
 import { ClusterQuorum, type QuorumDescription } from './cluster-quorum.ts'
 import { Commands } from './commands.ts'
 import type { HostedPartitions } from './hosted.ts'
+import type { HostedTopics } from './hosted-topics.ts'
 import type { Voter } from './identity.ts'
 import type { Leaders } from './leaders.ts'
 import { Leadership } from './leadership.ts'
 import type { Partition } from './partition.ts'
 import { Reassignments } from './reassignments.ts'
+import { Repairs } from './repairs.ts'
+import { Scrubber } from './scrubber.ts'
 
 export interface MembershipOptions {
   readonly nodeId: number
@@ -31,6 +34,7 @@ export interface MembershipOptions {
   readonly image: Readonly<ClusterState>
   readonly clusterLog: ClusterLog
   readonly partitions: HostedPartitions
+  readonly topics: () => HostedTopics
   readonly leaders: Leaders
   readonly onEvent: (event: BrokerEvent) => void
 }
@@ -43,6 +47,8 @@ export class Membership {
   readonly #quorum: ClusterQuorum
   readonly #announcements: Announcements
   readonly #reassignments: Reassignments
+  readonly #repairs: Repairs
+  readonly #scrubber: Scrubber
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -89,6 +95,23 @@ export class Membership {
       intervalMs: () => balanceMs(settings),
       onEvent,
     })
+    this.#repairs = new Repairs({
+      nodeId,
+      clock,
+      partition,
+      leaderOf: (topicId, index) => leaders.of(topicId, index)?.leaderId,
+      ask: (leader, topicId, index, isAway) => peers.restore(leader, topicId, index, isAway),
+      isPlaced: ({ id }, index) => image.topics.byId(id)?.placements[index]?.includes(nodeId) === true,
+      setAside: (topic, index) => options.topics().setAside(topic, index),
+      openAnew: (topic, index) => options.topics().openAnew(topic, index),
+      remembers: (topic, index) => partitions.remembers(topic, index),
+      onEvent,
+    })
+    this.#scrubber = new Scrubber({
+      clock,
+      partitions: () => partitions.all(),
+      bytesPerSecond: () => settings.get('lograft.scrub.bytes.per.second'),
+    })
     peers.serve({
       executor,
       replica,
@@ -97,9 +120,18 @@ export class Membership {
       quorum: this.#quorum,
       transfer: (topicId, index, to) => this.leadership.transfer(topicId, index, to),
       unregister: (id) => this.unregister(id),
+      restore: (from, topicId, index, isAway) =>
+        this.#repairs.restore(from, image.topics.byId(topicId), index, isAway),
     })
     replica.onAdvance(() => this.#quorum.look())
     partitions.onAdvance((moved) => this.#advanced(moved))
+    partitions.onDamaged((topic, index, fault) => this.#repairs.damaged(topic, index, fault))
+  }
+
+  /** All that is placed here is open. */
+  start(): void {
+    this.leadership.start()
+    this.#scrubber.start()
   }
 
   isAlive(id: number): boolean {
@@ -129,9 +161,21 @@ export class Membership {
     this.#quorum.look()
   }
 
+  /** Why nobody decides, as far as it can be seen from here. */
+  whatIsMissing(): string {
+    const controllers = this.#peers.controllers().filter((id) => id !== this.#options.nodeId)
+    const away = controllers.filter((id) => !this.isAlive(id))
+    if (away.length === 0)
+      return `it has met controllers ${controllers.join(', ')}, and none of them leads yet`
+    return `there is no connection to controllers ${away.join(', ')} (see peer.unreachable and peer.refused above)`
+  }
+
   /** Replicas of partitions are wanted elsewhere, or have arrived there. */
   moved(topic: Topic, indexes: Iterable<number>): void {
-    for (const index of indexes) this.#reassignments.look(topic, index)
+    for (const index of indexes) {
+      this.#repairs.moved(topic, index)
+      this.#reassignments.look(topic, index)
+    }
   }
 
   /** @throws Refused NOT_CONTROLLER while nobody leads */
@@ -161,12 +205,14 @@ export class Membership {
   }
 
   /** Nothing is begun any more. The peers are still there: what is under way may need them. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.leadership.stop()
     this.#reassignments.close()
+    this.#repairs.close()
     this.#announcements.close()
     this.#options.leaders.close()
     this.commands.close()
+    await this.#scrubber.stop()
   }
 
   async close(): Promise<void> {
@@ -178,6 +224,7 @@ export class Membership {
     const { topic, index } = partition
     this.#announcements.advanced(partition)
     if (topic.moves.size > 0 && topic.moves.has(index)) this.#reassignments.look(topic, index)
+    else this.#repairs.look(partition)
   }
 }
 

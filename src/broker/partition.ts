@@ -24,6 +24,8 @@ export interface PartitionOptions {
   readonly replica: Replica
   readonly settings: TopicSettings
   readonly onEvent: (event: BrokerEvent) => void
+  /** What should be read is damaged. */
+  readonly onDamaged?: (fault: Faulted) => void
 }
 
 export interface AppendRequest {
@@ -61,6 +63,7 @@ export class Partition {
   readonly replica: Replica
   /** '<topic name>-<index>', for people. */
   readonly name: string
+  readonly #onDamaged: (fault: Faulted) => void
   readonly #onEvent: (event: BrokerEvent) => void
   readonly #watchers = new Set<PartitionWatcher>()
   readonly #unsubscribe: () => void
@@ -76,6 +79,7 @@ export class Partition {
     this.name = `${options.topic.name}-${options.index}`
     this.#settings = options.settings
     this.#onEvent = options.onEvent
+    this.#onDamaged = options.onDamaged ?? (() => {})
     this.#unsubscribe = options.replica.onAdvance(() => this.#moved())
   }
 
@@ -240,17 +244,27 @@ export class Partition {
   /** What consumers may see from `offset` on: whole batches, the first of which may begin earlier. @throws Refused, Faulted */
   async read(offset: number, limits: { maxBytes: number; minOne: boolean }): Promise<ReadBatches> {
     const { log, highWatermark } = this.replica
+    return await this.#reading(log.read(offset, { boundOffset: highWatermark, ...limits }))
+  }
+
+  /** Looks at about so many bytes that nobody has read since the start; resolves with how many there were, 0 for none. */
+  async examine(bytesMax: number): Promise<number> {
+    return await this.#reading(this.replica.log.examine(bytesMax))
+  }
+
+  async #reading<T>(read: Promise<T>): Promise<T> {
     try {
-      return await log.read(offset, { boundOffset: highWatermark, ...limits })
+      return await read
     } catch (error) {
-      if (error instanceof Faulted) this.#tellReadFault(error)
+      if (error instanceof Faulted) this.#readFailed(error)
       throw error
     }
   }
 
   /** Once for each place: a consumer that asks again and again shall not flood the log. */
-  #tellReadFault({ message }: Faulted): void {
-    if (message === this.#readFaultTold) return
+  #readFailed(fault: Faulted): void {
+    const { message, door } = fault
+    if (this.#isClosed || message === this.#readFaultTold) return
     this.#readFaultTold = message
     this.#onEvent({
       level: 'error',
@@ -258,14 +272,15 @@ export class Partition {
       message: `${this.name}: ${message}`,
       partition: this.name,
     })
+    if (door === 'bytes') this.#onDamaged(fault)
   }
 
   /** The first visible record of `timestamp` or later. */
   offsetForTime(timestamp: number): Promise<RecordPlace | null> {
-    return this.replica.log.offsetForTime(timestamp, this.replica.highWatermark)
+    return this.#reading(this.replica.log.offsetForTime(timestamp, this.replica.highWatermark))
   }
   offsetOfMaxTimestamp(): Promise<RecordPlace | null> {
-    return this.replica.log.offsetOfMaxTimestamp(this.replica.highWatermark)
+    return this.#reading(this.replica.log.offsetOfMaxTimestamp(this.replica.highWatermark))
   }
 
   /**

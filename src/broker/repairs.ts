@@ -12,13 +12,13 @@
  * Until it is let go it answers nobody: its vote and its acknowledgements may not be counted, nor given again. That takes a majority
  * of others, so a quorum of fewer than three cannot be repaired so: there, a replica stays offline.
  */
-import { type Faulted, Refused } from '../base/errors.ts'
+import { Faulted, Refused } from '../base/errors.ts'
 import type { Clock } from '../io/world.ts'
 import type { Topic } from '../machines/cluster/state.ts'
+import type { Replica } from '../replica/replica.ts'
 import type { BrokerEvent } from './broker.ts'
 import { keyOf } from './hosted.ts'
 import type { Partition } from './partition.ts'
-import type { Replica } from '../replica/replica.ts'
 
 export interface RepairsOptions {
   readonly nodeId: number
@@ -58,10 +58,11 @@ export class Repairs {
     this.#options = options
   }
 
-  /** The log of a partition here is damaged. Harmless when it is known. */
-  damaged(topic: Topic, index: number, fault: Faulted): void {
-    if ((topic.placements[index]?.length ?? 0) < repairableMin) return
+  /** The log of a partition here is damaged. Returns whether it will be repaired. Harmless when it is known. */
+  damaged(topic: Topic, index: number, fault: Faulted): boolean {
+    if ((topic.placements[index]?.length ?? 0) < repairableMin) return false
     this.#begin(topic, index, () => this.#repair(topic, index, fault))
+    return true
   }
 
   /** Something about a replica here has changed; called often. */
@@ -80,13 +81,17 @@ export class Repairs {
    * it is being taken in.
    * @throws Refused when this broker does not lead, when something else is changing, or when that broker should have no replica
    */
-  async restore(from: number, topic: Topic, index: number, isAway: boolean): Promise<void> {
+  async restore(from: number, topic: Topic | undefined, index: number, isAway: boolean): Promise<void> {
+    if (topic === undefined) throw new Refused('UNKNOWN_TOPIC_ID')
     const replica = this.#options.partition(topic.id, index)?.replica
     const placement = topic.placements[index] ?? []
     if (replica?.isReady !== true) throw new Refused('NOT_LEADER_OR_FOLLOWER')
     if (topic.moves.has(index)) throw new Refused('REASSIGNMENT_IN_PROGRESS', 'a reassignment says who votes')
     if (!placement.includes(from)) {
-      throw new Refused('INVALID_REPLICA_ASSIGNMENT', `broker ${from} should have no replica of ${topic.name}-${index}`)
+      throw new Refused(
+        'INVALID_REPLICA_ASSIGNMENT',
+        `broker ${from} should have no replica of ${topic.name}-${index}`,
+      )
     }
     const others = placement.filter((id) => id !== from)
     const { voters } = replica
@@ -95,7 +100,8 @@ export class Repairs {
       await replica.changeVoters(voters.filter((id) => id !== from))
     } else if (!isAway && !voters.includes(from)) {
       // Somebody else is missing, too, or the image is older than the quorum: this is not the time.
-      if (!haveSame(others, voters)) throw new Refused('REASSIGNMENT_IN_PROGRESS', 'the voters are others than planned')
+      if (!haveSame(others, voters))
+        throw new Refused('REASSIGNMENT_IN_PROGRESS', 'the voters are others than planned')
       this.#takeIn(topic, index, replica, placement)
     }
   }
@@ -108,12 +114,24 @@ export class Repairs {
     const key = keyOf(topic.id, index)
     if (this.#isClosed || this.#underWay.has(key)) return
     this.#underWay.add(key)
-    void act().finally(() => {
+    void this.#carryOut(topic, index, act).then(() => {
       this.#underWay.delete(key)
       // It may be missing already again, or still.
       const partition = this.#options.partition(topic.id, index)
       if (partition !== undefined) this.look(partition)
     })
+  }
+
+  /** A disk that fails now, too, leaves the replica offline; the next start goes on. */
+  async #carryOut(topic: Topic, index: number, act: () => Promise<void>): Promise<void> {
+    try {
+      await act()
+    } catch (error) {
+      if (!(error instanceof Faulted)) throw error
+      const name = `${topic.name}-${index}`
+      const message = `${name} cannot be repaired before this broker is restarted: ${error.message}`
+      this.#options.onEvent({ level: 'error', event: 'partition.repair.failed', message, partition: name })
+    }
   }
 
   async #repair(topic: Topic, index: number, fault: Faulted): Promise<void> {
@@ -129,6 +147,7 @@ export class Repairs {
   /** Until the log itself says that this replica votes. */
   async #comeBack(topic: Topic, index: number): Promise<void> {
     const name = `${topic.name}-${index}`
+    let hasAsked = false
     for (;;) {
       await this.#pause()
       const replica = this.#options.partition(topic.id, index)?.replica
@@ -136,8 +155,10 @@ export class Repairs {
       // It knows its quorum now, and will know after a restart.
       if (replica.voters.length > 0) this.#options.remembers(topic, index)
       if (!this.#isMissing(topic, index, replica)) break
-      await this.#askOnce(topic, index, false)
+      hasAsked = (await this.#askOnce(topic, index, false)) || hasAsked
     }
+    // A newcomer of a reassignment only had to hear that it had come.
+    if (!hasAsked) return
     const message = `${name} is whole again: its replica here has everything, and votes`
     this.#options.onEvent({ level: 'info', event: 'partition.repaired', message, partition: name })
   }
@@ -164,7 +185,7 @@ export class Repairs {
     }
   }
 
-  /** It should vote, and does not; nobody is about to change that. A quorum that began with it has never been without it. */
+  /** It should vote, and does not; no reassignment is about to change that. */
   #isMissing(topic: Topic, index: number, { voters }: Replica): boolean {
     const { nodeId, isPlaced } = this.#options
     return !voters.includes(nodeId) && isPlaced(topic, index) && !topic.moves.has(index)

@@ -70,7 +70,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const ids = Array.from({ length: nodes }, (_, at) => at + 1)
   const voters = ids.slice(0, controllersMax).map((id) => ({ id, host: `node-${id}`, port: peerPort }))
   const starting = ids.map((nodeId) => {
-    const cluster = nodes === 1 ? {} : { voters, peerPort, peerNet: peers.at(`node-${nodeId}`) }
+    const cluster =
+      nodes === 1 ? {} : { voters, peerPort, peerHost: `node-${nodeId}`, peerNet: peers.at(`node-${nodeId}`) }
     return startNode(options, nodeId, cluster)
   })
   const started = await Promise.allSettled(starting)
