@@ -20,6 +20,8 @@ export interface CoordinatorsOptions {
   readonly executors: readonly (GroupExecutor | undefined)[]
   /** Makes the groups' topic when there is none; resolves when it serves. */
   readonly ensure: () => Promise<void>
+  /** See Replica.confirmLeadership, of a partition of the groups' topic. */
+  readonly confirm: (index: number) => Promise<void>
 }
 
 export class Coordinators {
@@ -62,6 +64,15 @@ export class Coordinators {
       )
     }
     return executor
+  }
+
+  /**
+   * Makes sure that no other coordinator has decided anything meanwhile: who reads, and must not be told what was true before (R-35),
+   * asks this first. (Who decides something need not: it is not committed unless it leads.)
+   * @throws Refused COORDINATOR_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER
+   */
+  async confirm(groupId: string): Promise<void> {
+    await this.#options.confirm(this.partitionOf(groupId))
   }
 
   /** All that lead here. */

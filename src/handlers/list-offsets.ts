@@ -87,6 +87,8 @@ async function find(topic: string, asked: PartitionAsked, context: Context): Pro
     return context.version >= offsetNotAvailableSince ? 'OFFSET_NOT_AVAILABLE' : 'LEADER_NOT_AVAILABLE'
   }
   try {
+    // A leader that was cut off may not know yet that there is another, which has acknowledged more.
+    await partition.replica.confirmLeadership()
     return await placeOf(partition, timestamp)
   } catch (error) {
     if (error instanceof Refused) return error.code

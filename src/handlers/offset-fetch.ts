@@ -31,6 +31,7 @@ async function fetch(
     context,
     groupId,
     async (coordinator) => {
+      await context.broker.coordinators.confirm(groupId)
       const asked = topics?.map(({ name, partitionIndexes }) => ({ name, partitions: partitionIndexes }))
       const found = await coordinator.execute({ type: 'fetchOffsets', groupId, topics: asked ?? null })
       return { groupId, topics: found.topics.map(answer), errorCode: 0 }

@@ -104,7 +104,7 @@ export function startGroups(settings: Partial<GroupSettings> = {}, options: { pa
       random: { bytes: (size: number) => Buffer.alloc(size, ++bytes) },
     },
     image,
-    coordinators: new Coordinators({ executors: led, ensure }),
+    coordinators: new Coordinators({ executors: led, ensure, confirm: async () => {} }),
     leaders: { of: () => leader },
     partition: () => ({ replica: { fault: null, epoch: 7, leaderId: leader.leaderId } }),
     isAlive: (id: number) => id === 1 || id === 2,
