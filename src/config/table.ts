@@ -309,6 +309,11 @@ export const table = {
   ),
   'lograft.peer.calls.max': int(1000, 'Unanswered requests to, and from, one other broker.', { min: 1 }),
   'lograft.peer.connections.max': int(1000, 'Connections at once on the port for brokers.', { min: 2 }),
+  'lograft.scrub.bytes.per.second': long(
+    8_388_608,
+    'How fast old bytes that nobody reads are checked for damage, after the start; 0: not at all.',
+    { min: 0 },
+  ),
   'lograft.peer.secret.file': string(
     '',
     'A file with the secret that the brokers of a cluster share; without one, any that knows the ids may join.',

@@ -183,6 +183,6 @@ t.test('committed offsets in a damaged partition', async (t) => {
   t.equal(
     (await read(50))[0],
     50,
-    'the group goes on where it was, with the repaired replica in the majority',
+    'the group goes on where it was (at the record it had in hand), with the repaired replica in the majority',
   )
 })

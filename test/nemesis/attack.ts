@@ -74,8 +74,10 @@ async function attackOn(cluster: NemesisCluster, options: AttackOptions): Promis
       await leaders.look()
       recording.disrupt()
       done[name] = (done[name] ?? 0) + 1
-      if (name === 'nothing') await sleep(options.lastsMs)
-      else await (faults[name] as Fault)(scene)
+      const lastsMs =
+        options.rounds === null ? options.lastsMs * (0.25 + Math.random() * 2.5) : options.lastsMs
+      if (name === 'nothing') await sleep(lastsMs)
+      else await (faults[name] as Fault)({ ...scene, lastsMs })
       await until(
         'the partitions of a lost leader acknowledge again',
         recoversWithinMs,
@@ -92,8 +94,8 @@ async function attackOn(cluster: NemesisCluster, options: AttackOptions): Promis
   const { anomalies, violations, records } = await judge(load)
   const surfaced = countBy(recording.surfaced.map(({ process, error }) => `${process}: ${error}`))
   for (const line of [
-    ...anomalies.map(({ kind, key, detail }) => `${kind} ${key}: ${detail}`),
     ...violations,
+    ...anomalies.map(({ kind, key, detail }) => `${kind} ${key}: ${detail}`),
   ].slice(0, shownMax))
     say(line)
   for (const [what, count] of Object.entries(surfaced)) say(`surfaced ${count} times: ${what}`)

@@ -20,6 +20,8 @@ export interface ClusterOptions {
 export class NemesisCluster {
   readonly folder: string
   readonly nodes: readonly BrokerNode[]
+  /** As on the command line: also for a broker that joins later. */
+  readonly voters: string
   /** null on loopback. */
   readonly network: Network | null
   readonly smallDisk: { readonly node: number; readonly path: string } | null
@@ -27,11 +29,13 @@ export class NemesisCluster {
   private constructor(
     folder: string,
     nodes: readonly BrokerNode[],
+    voters: string,
     network: Network | null,
     smallDisk: { readonly node: number; readonly path: string } | null,
   ) {
     this.folder = folder
     this.nodes = nodes
+    this.voters = voters
     this.network = network
     this.smallDisk = smallDisk
   }
@@ -53,7 +57,7 @@ export class NemesisCluster {
           settings: { 'group.initial.rebalance.delay.ms': '0', ...settings },
         }),
     )
-    const cluster = new NemesisCluster(folder, nodes, network, small)
+    const cluster = new NemesisCluster(folder, nodes, voters, network, small)
     try {
       await Promise.all(nodes.map((node) => node.start()))
     } catch (error) {

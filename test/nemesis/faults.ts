@@ -75,15 +75,15 @@ export const faults: Readonly<Record<string, Fault>> = {
     await failing.end()
     await restarted(scene, node)
   },
-  'disk-full': async ({ cluster, say, lastsMs }) => {
+  'disk-full': async (scene) => {
+    const { cluster, say, lastsMs } = scene
     const { smallDisk } = cluster
     if (smallDisk === null) throw new Error('no broker has a small disk')
     say(`the disk of broker ${smallDisk.node} is full`)
     fillDisk(smallDisk.path)
     await sleep(lastsMs)
     emptyDisk(smallDisk.path)
-    const node = cluster.node(smallDisk.node)
-    if (!node.isRunning) await node.start()
+    await restarted(scene, cluster.node(smallDisk.node))
   },
   damage: async (scene) => {
     const node = anybody(scene)

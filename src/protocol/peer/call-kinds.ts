@@ -1,5 +1,5 @@
 /** What brokers ask each other: `kind` of a request (calls.ts), and what its payload and its answer are. */
-import { array, int32, int64, layout, struct, uuid } from '../notation.ts'
+import { array, bool, int32, int64, layout, struct, uuid } from '../notation.ts'
 import { peerVersions } from './frame.ts'
 
 export const callKinds = {
@@ -15,6 +15,8 @@ export const callKinds = {
   unregister: 5,
   /** To everybody: the sender stops, and should lead nothing any more. No payload, no answer. */
   stopping: 6,
+  /** To the leader of a partition: the sender has lost its replica, or has a new one. Payload: `restore`; no answer, it is done or begun. */
+  restore: 7,
 } as const
 
 const call = { versions: peerVersions, flexible: null } as const
@@ -30,6 +32,9 @@ export const leaders = layout(
 
 export const transfer = layout({ topicId: uuid, index: int32, to: int32 }, { ...call, name: 'transfer' })
 export const unregister = layout({ id: int32 }, { ...call, name: 'unregister' })
+
+/** `isAway`: go on without the sender's replica; else take it in again. */
+export const restore = layout({ topicId: uuid, index: int32, isAway: bool }, { ...call, name: 'restore' })
 
 const member = struct({ id: int32, logEndOffset: int64, lastFetchMs: int64, lastCaughtUpMs: int64 })
 /** Times are of the wall clock; -1: never. */

@@ -16,7 +16,7 @@ type Told =
       readonly event: 'sent'
       readonly records: readonly [number, number, number, number | null, string | null][]
     }
-  | { readonly event: 'done'; readonly sent: number; readonly open: readonly [number, number][] }
+  | { readonly event: 'done'; readonly failure: string | null; readonly open: readonly [number, number][] }
 
 /** All places are partitions of one topic. */
 export async function produceWithLibrdkafka(stage: Stage, name: string, perSecond: number): Promise<void> {
@@ -48,6 +48,7 @@ export async function produceWithLibrdkafka(stage: Stage, name: string, perSecon
     if (told.event === 'sent') for (const one of told.records) record(...one)
     else {
       for (const [n, began] of told.open) record(n, began, Infinity, null, 'unsettled')
+      if (told.failure !== null) recording.violate(`${name} gave up: ${told.failure}`)
       isDone = true
     }
   })

@@ -1,14 +1,15 @@
 """librdkafka, idempotent, with its own retries: tells of every record what became of it, until a line on stdin or its end.
 
 Arguments, one JSON value: bootstrap, topic, partitions, name, perSecond. Record n has the value `name:n` and lies in partition
-n modulo partitions. Events: sent {records: [[n, began, ended, offset, error or null], ...]}, times of the monotonic clock in ns; done.
+n modulo partitions. Events: sent {records: [[n, began, ended, offset, error or null], ...]}, times of the monotonic clock in ns;
+done {open: [[n, began], ...] of those whose fate is not known, failure: what it gave up with, or null}.
 """
 import json
 import sys
 import threading
 import time
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 args = json.loads(sys.argv[1])
 began = {}
@@ -28,7 +29,9 @@ def delivered(n):
 
 
 threading.Thread(target=lambda: (sys.stdin.readline(), stopping.set()), daemon=True).start()
-producer = Producer({'bootstrap.servers': args['bootstrap'], 'enable.idempotence': True, 'linger.ms': 5}, logger=None)
+fatal = []
+producer = Producer({'bootstrap.servers': args['bootstrap'], 'enable.idempotence': True, 'linger.ms': 5,
+                     'error_cb': lambda error: fatal.append(str(error)) if error.fatal() else None}, logger=None)
 sent = 0
 start = time.monotonic()
 
@@ -40,7 +43,7 @@ def flush_told():
         ready = []
 
 
-while not stopping.is_set():
+while not stopping.is_set() and not fatal:
     due = int((time.monotonic() - start) * args['perSecond'])
     try:
         while sent < due and len(began) < args['perSecond'] * 5:
@@ -50,8 +53,10 @@ while not stopping.is_set():
             sent += 1
     except BufferError:
         began.pop(sent, None)
+    except KafkaException as error:
+        fatal.append(str(error))
     producer.poll(0.01)
     flush_told()
 producer.flush(60)
 flush_told()
-tell('done', sent=sent, open=[[n, at] for n, at in began.items()])
+tell('done', open=[[n, at] for n, at in began.items()], failure=fatal[0] if fatal else None)
