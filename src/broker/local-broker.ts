@@ -25,6 +25,7 @@ import { type HostedOptions, HostedPartitions } from './hosted.ts'
 import { HostedTopics } from './hosted-topics.ts'
 import type { Voter } from './identity.ts'
 import { ImageFollower } from './image-follower.ts'
+import { groupsTopicName } from './internal-topics.ts'
 import { Leaders } from './leaders.ts'
 import { Membership } from './membership.ts'
 import type { Partition } from './partition.ts'
@@ -184,6 +185,10 @@ export class LocalBroker implements Broker {
     this.coordinators = new Coordinators({
       executors: this.#groups.executors,
       ensure: async () => await this.controller.ensureGroupsTopic(),
+      confirm: async (index) => {
+        const topic = image.topics.byName(groupsTopicName)
+        await this.partition(topic?.id ?? '', index)?.replica.confirmLeadership()
+      },
     })
     this.#topics = new HostedTopics({
       image,
