@@ -62,6 +62,8 @@ export class Scrubber {
   }
 
   #pause(ms: number): Promise<void> {
+    // Told to stop while it was reading, it is not woken again.
+    if (this.#isStopped) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = this.#options.clock.setTimer(ms, resolve)
       this.#wake = () => {
