@@ -31,6 +31,8 @@ export class Injector {
   readonly #attempts = new Map<number, number>()
   readonly #hunts: Hunt[] = []
   readonly #underWay = new Set<Promise<void>>()
+  /** One of them has lost its disk. */
+  #isWiped = false
   /** All is well: who does not start now is broken. */
   isCalm = false
 
@@ -251,8 +253,9 @@ export class Injector {
 
   async #wipe(machine: Machine, forMs: number): Promise<void> {
     const { plan, recorder } = this.#stage
-    // Where it is the only one that holds something nobody can know that it is not what it was.
-    if (plan.brokers.length < 2 || plan.voters.length < 2) return
+    // One at a time, and others must hold what it held: beyond that nobody could know that it is not what it was.
+    if (this.#isWiped || plan.brokers.length < 3 || plan.voters.length < 3) return
+    this.#isWiped = true
     await this.bringDown(machine, 'kill')
     const restore = machine.wipe()
     this.#cluster.quorums.wiped(machine.nodeId)
@@ -263,6 +266,7 @@ export class Injector {
     await Promise.race([attempt, sleep(this.#stage, forMs)])
     await this.bringDown(machine, 'kill')
     restore()
+    this.#isWiped = false
     this.#cluster.quorums.wiped(machine.nodeId)
     void this.bringUp(machine)
   }

@@ -2,6 +2,7 @@
 import { errorName } from '../../src/base/error-codes.ts'
 import { AlterPartitionReassignments } from '../../src/protocol/apis/alter-partition-reassignments.ts'
 import { ElectLeaders } from '../../src/protocol/apis/elect-leaders.ts'
+import type { AnyApi, RequestInput, ResponseOf } from '../../src/protocol/notation.ts'
 import { ClusterClient } from './cluster-client.ts'
 import type { Place, Stage } from './stage.ts'
 
@@ -9,7 +10,7 @@ const timeoutMs = 1000
 
 export class Operator {
   readonly #stage: Stage
-  #client: ClusterClient | null = null
+  #orders = 0
 
   constructor(stage: Stage) {
     this.#stage = stage
@@ -19,7 +20,7 @@ export class Operator {
   async reassign(at: number, replicas: readonly number[] | null): Promise<void> {
     const place = this.#place(at)
     if (place === undefined) return
-    const answer = await this.#broker().ask(AlterPartitionReassignments, {
+    const answer = await this.#ask(AlterPartitionReassignments, {
       timeoutMs,
       topics: [{ name: place.topic, partitions: [{ partitionIndex: place.partition, replicas: replicas && [...replicas] }] }], // biome-ignore format: one row
     })
@@ -31,7 +32,7 @@ export class Operator {
   async transfer(at: number): Promise<void> {
     const place = this.#place(at)
     if (place === undefined) return
-    const answer = await this.#broker().ask(ElectLeaders, {
+    const answer = await this.#ask(ElectLeaders, {
       electionType: 0,
       topicPartitions: [{ topic: place.topic, partitions: [place.partition] }],
       timeoutMs,
@@ -44,8 +45,11 @@ export class Operator {
     return this.#stage.places[at % this.#stage.places.length]
   }
 
-  #broker() {
-    this.#client ??= new ClusterClient(this.#stage, 'operator', timeoutMs)
-    return this.#client.any()
+  /** Each order goes its own way: several may be under way. */
+  async #ask<A extends AnyApi>(api: A, request: RequestInput<A>): Promise<ResponseOf<A> | null> {
+    const client = new ClusterClient(this.#stage, `operator-${this.#orders++}`, timeoutMs)
+    const answer = await client.any().ask(api, request)
+    client.close()
+    return answer
   }
 }

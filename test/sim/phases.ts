@@ -1,7 +1,7 @@
 /** What comes after the faults: a core of the cluster must serve, then all of it must come to rest, and nothing may be missing. */
 import { checkTopics, type Standings } from './actors/administrators.ts'
 import { readCommitted } from './actors/committers.ts'
-import { make, placements, probe } from './actors/probes.ts'
+import { make, moving, placements, probe } from './actors/probes.ts'
 import { readAll } from './actors/readers.ts'
 import type { Cluster } from './cluster.ts'
 import { ClusterClient } from './cluster-client.ts'
@@ -101,35 +101,39 @@ export class Phases {
     recorder.copies.push(...(await readCopies(machines, placed, recorder.operations, places)))
   }
 
-  /** Partitions of which a majority lies in the core, and as many replicas as its topic asks for. */
+  /**
+   * Partitions of which a majority lies in the core, and as many replicas as its topic asks for. What moves is left out: it takes
+   * a majority of the old and one of the new replicas.
+   */
   async #servable(client: ClusterClient): Promise<Place[]> {
-    const { plan } = this.#stage
+    const { plan, places } = this.#stage
     const where = new Map<string, readonly number[]>()
-    await this.#eventually(
-      'metadata',
-      async () => {
-        for (const nodeId of plan.core) {
-          const placed = await placements(client, nodeId)
-          if (placed === null) return `broker ${nodeId} of the core does not answer`
-          for (const { topic, partition, replicas } of placed) {
-            const key = keyOf({ topic, partition })
-            // While a partition moves, the brokers may not know the same of it.
-            if (where.has(key) && where.get(key)?.join() !== replicas.join()) return `${key} moves`
-            where.set(key, replicas)
-          }
+    const restless = new Set<string>()
+    await this.#eventually('metadata', async () => {
+      for (const nodeId of plan.core) {
+        const placed = await placements(client, nodeId)
+        const moves = await moving(client, nodeId)
+        if (placed === null || moves === null) return `broker ${nodeId} of the core does not answer`
+        for (const key of moves) restless.add(key)
+        for (const { topic, partition, replicas } of placed) {
+          const key = keyOf({ topic, partition })
+          if (where.has(key) && where.get(key)?.join() !== replicas.join()) restless.add(key)
+          where.set(key, replicas)
         }
-        return null
-      },
-      'ok',
-    )
-    return this.#stage.places.filter((place) => {
-      const replicas = where.get(keyOf(place)) ?? []
-      const here = replicas.filter((nodeId) => plan.core.includes(nodeId)).length
-      const floor = Number(
-        plan.topics.find(({ name }) => name === place.topic)?.configs['min.insync.replicas'] ?? 1,
-      )
-      return here > replicas.length / 2 && here >= floor
+      }
+      return null
     })
+    return places.filter((place) => {
+      const key = keyOf(place)
+      const replicas = where.get(key) ?? []
+      const here = replicas.filter((nodeId) => plan.core.includes(nodeId)).length
+      return !restless.has(key) && here > replicas.length / 2 && here >= this.#floorOf(place)
+    })
+  }
+
+  #floorOf({ topic }: Place): number {
+    const found = this.#stage.plan.topics.find(({ name }) => name === topic)
+    return Number(found?.configs['min.insync.replicas'] ?? 1)
   }
 
   async #bringUpAll(): Promise<void> {
@@ -142,18 +146,13 @@ export class Phases {
     })
   }
 
-  /** `otherwise` 'ok': what does not come is no violation. */
-  async #eventually(
-    what: string,
-    attempt: () => Promise<string | null>,
-    otherwise: 'violation' | 'ok' = 'violation',
-  ): Promise<void> {
+  async #eventually(what: string, attempt: () => Promise<string | null>): Promise<void> {
     const untilMs = this.#stage.clock.monotonic() + recoveryMsMax
     for (;;) {
       const why = await attempt()
       if (why === null) return
       if (this.#stage.clock.monotonic() > untilMs) {
-        if (otherwise === 'violation') this.#stage.recorder.violate(`${what} does not come to an end: ${why}`)
+        this.#stage.recorder.violate(`${what} does not come to an end: ${why}`)
         return
       }
       await sleep(this.#stage, 100)

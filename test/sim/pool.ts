@@ -2,61 +2,80 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import type { Anomaly } from './checker/history.ts'
 import type { Verdict } from './simulation.ts'
 
 export interface Task {
   readonly seed: number
-  /** Planted, and the plan of the seed is aimed at it. */
+  /** The plan of the seed is aimed at this bug. */
+  readonly aim?: string
+  /** This bug is planted. */
   readonly bug?: string
-  /** Aimed at it, and not planted. */
-  readonly isControl?: boolean
+  readonly keepsLines?: boolean
 }
 
 /** A verdict as it comes from another process. */
-export interface Result
-  extends Pick<Verdict, 'seed' | 'violations' | 'traceHash' | 'operations' | 'simulatedMs'> {
-  readonly anomalies: readonly Anomaly[]
-  readonly marks: readonly (readonly [string, number])[]
-}
+export type Result = Omit<Verdict, 'marks'> & { readonly marks: readonly (readonly [string, number])[] }
 
 /** Calls back with each result, in whatever order they come. Rejects when a process ends early. */
-export async function runAll(
-  tasks: readonly Task[],
-  onResult: (task: Task, result: Result) => void,
+export async function runAll<T extends Task>(
+  tasks: readonly T[],
+  onResult: (task: T, result: Result) => void,
   processes = availableParallelism(),
 ): Promise<void> {
   const left = [...tasks].reverse()
-  const workers = Array.from({ length: Math.min(processes, tasks.length) }, () =>
-    fork(fileURLToPath(new URL('./worker.js', import.meta.url))),
-  )
+  const count = Math.min(processes, tasks.length)
+  await Promise.all(Array.from({ length: count }, () => work(left, onResult)))
+}
+
+async function work<T extends Task>(left: T[], onResult: (task: T, result: Result) => void): Promise<void> {
+  const workers: Worker[] = []
   try {
-    await Promise.all(workers.map((worker) => work(worker, left, onResult)))
+    for (let task = left.pop(); task !== undefined; task = left.pop()) {
+      const { bug } = task
+      if (workers[0] === undefined || workers[0].bug !== bug) {
+        workers.pop()?.end()
+        workers.push(new Worker(bug))
+      }
+      const result = await workers[0]?.run(task)
+      if (result !== undefined) onResult(task, result)
+    }
   } finally {
-    for (const worker of workers) worker.kill()
+    workers.pop()?.end()
   }
 }
 
-function work(
-  worker: ChildProcess,
-  left: Task[],
-  onResult: (task: Task, result: Result) => void,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let task = left.pop()
-    const next = (): void => {
-      if (task === undefined) resolve()
-      else worker.send(task)
-    }
-    worker.on('message', (result) => {
-      if (task !== undefined) onResult(task, result as Result)
-      task = left.pop()
-      next()
+/** A process with one bug, or none. */
+class Worker {
+  readonly bug: string | undefined
+  readonly #process: ChildProcess
+  #settle: { resolve: (message: unknown) => void; reject: (error: Error) => void } | null = null
+  readonly #ready: Promise<unknown>
+
+  constructor(bug: string | undefined) {
+    this.bug = bug
+    this.#process = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), [bug ?? ''])
+    this.#process.on('message', (message) => this.#settle?.resolve(message))
+    this.#process.on('exit', (code) =>
+      this.#settle?.reject(new Error(`a process ended with ${code} ('${bug}')`)),
+    )
+    this.#ready = this.#next()
+  }
+
+  async run(task: Task): Promise<Result> {
+    await this.#ready
+    const result = this.#next()
+    this.#process.send(task)
+    return (await result) as Result
+  }
+
+  end(): void {
+    this.#settle = null
+    this.#process.kill()
+  }
+
+  #next(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
     })
-    worker.on('exit', (code) => {
-      if (task !== undefined)
-        reject(new Error(`the process that ran ${JSON.stringify(task)} ended with ${code}`))
-    })
-    next()
-  })
+  }
 }

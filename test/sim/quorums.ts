@@ -129,15 +129,21 @@ export class Quorums {
     return this.#quorums.get(name)?.seen.get(node)?.start ?? 0
   }
 
-  /** What is not at rest: a replica whose log is not all committed, or that is behind. */
+  /** What is not at rest: a quorum without a leader, a voter of it whose log is not all committed, or that is behind. */
   restless(isAlive: (node: number) => boolean): string | null {
     for (const { name, seen } of this.#quorums.values()) {
-      const live = [...seen].filter(([node, { member }]) => isAlive(node) && isMember(member, node))
-      const end = Math.max(...live.map(([, { raft }]) => raft.endPosition))
-      for (const [node, { raft, member }] of live) {
-        if (member.fault !== null) return `${name} is offline on n${node}: ${member.fault.message}`
+      const live = [...seen].filter(([node]) => isAlive(node))
+      const leader = live.find(([, { role }]) => role === 'leader')?.[1]
+      // Deleted, or nobody leads it: then nobody could read it, either.
+      if (leader === undefined) continue
+      const end = leader.raft.endPosition
+      for (const voter of leader.raft.membership.voters) {
+        const one = seen.get(voter)
+        if (one === undefined) return `${name} is not on n${voter}`
+        const { member, raft } = one
+        if (member.fault !== null) return `${name} is offline on n${voter}: ${member.fault.message}`
         if (raft.highWatermark === end && raft.endPosition === end && raft.durablePosition === end) continue
-        return `${name} on n${node}: ${raft.highWatermark} committed and ${raft.durablePosition} durable of ${end}`
+        return `${name} on n${voter}: ${raft.highWatermark} committed and ${raft.durablePosition} durable of ${end}`
       }
     }
     return null
@@ -162,7 +168,9 @@ export class Quorums {
     const before = quorum.seen.get(node)
     const now = seenOf(member, raft)
     const violate = (what: string): void => this.#recorder.violate(`${name} on n${node}: ${what}`)
-    if (before !== undefined && before.member !== member) checkRestart(quorum, before, now, violate)
+    // One that was taken out and comes again begins anew, and does not vote until it has all.
+    if (before !== undefined && before.member !== member && isVoter(raft.membership, node))
+      checkRestart(quorum, before, now, violate)
     quorum.seen.set(node, now)
     if (before?.member === member) for (const fault of regressions(now, before)) violate(fault)
     for (const fault of faultsOf(now)) violate(fault)
@@ -267,10 +275,6 @@ function* faultsOf({ member, highWatermark }: Seen): Generator<string> {
     yield `log start ${start} above the high watermark ${highWatermark}`
   if (highWatermark > end) yield `high watermark ${highWatermark} above the end ${end}`
   if (durablePosition > writtenPosition) yield 'durable what is not written'
-}
-
-function isMember({ voters }: Member, node: number): boolean {
-  return isVoter({ voters, outgoing: [], disks: [] }, node)
 }
 
 /** '/srv/n3/data/...' is node 3's. */

@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import { aimed, bugs } from './bugs/bugs.ts'
 import { type Result, runAll } from './pool.ts'
-import { isSound, planFor, simulate } from './simulation.ts'
+import { isSound, planFor } from './simulation.ts'
 
 const { values } = parseArgs({
   options: {
@@ -41,12 +41,15 @@ async function one(seed: number): Promise<boolean> {
   const bug = bugs.find(({ name }) => values.bug !== undefined && name.includes(values.bug))
   const plan = bug === undefined ? planFor(seed) : aimed(bug, planFor(seed))
   if (values.plan) print(JSON.stringify(plan, null, 2))
-  bug?.plant()
-  const verdict = await simulate(seed, { plan, keepsLines: values.trace })
-  for (const line of [...verdict.lines, ...describe(verdict)]) print(line)
-  if (values.marks) for (const [name, count] of verdict.marks) print(`${count} ${name}`)
-  print(`${isSound(verdict) ? 'sound' : 'FAULTY'} seed ${seed} trace ${verdict.traceHash}`)
-  return isSound(verdict)
+  const task = { seed, keepsLines: values.trace, ...(bug !== undefined && { bug: bug.name, aim: bug.name }) }
+  const sound: boolean[] = []
+  await runAll([task], (_, result) => {
+    for (const line of [...result.lines, ...describe(result)]) print(line)
+    if (values.marks) for (const [name, count] of result.marks) print(`${count} ${name}`)
+    sound.push(isSound(result))
+    print(`${isSound(result) ? 'sound' : 'FAULTY'} seed ${seed} trace ${result.traceHash}`)
+  })
+  return sound.every(Boolean)
 }
 
 const seedsFrom = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i)
@@ -82,10 +85,10 @@ async function hunt(from: number, count: number): Promise<boolean> {
   let missed = 0
   for (const { name: bug } of planted) {
     const caught: number[] = []
-    const take = ({ seed, violations, anomalies }: Result): void => {
-      if (violations.length + anomalies.length > 0) caught.push(seed)
+    const take = (result: Result): void => {
+      if (!isSound(result)) caught.push(result.seed)
     }
-    const tasks = seedsFrom(from, count).map((seed) => ({ seed, bug }))
+    const tasks = seedsFrom(from, count).map((seed) => ({ seed, bug, aim: bug }))
     await runAll(tasks, (_, result) => take(result), processes)
     if (caught.length === 0) missed++
     print(

@@ -45,7 +45,7 @@ export function planFor(seed: number): Plan {
   return planOf(seed, new SeededRandom(seed).fork('plan'))
 }
 
-export function isSound({ violations, anomalies }: Verdict): boolean {
+export function isSound({ violations, anomalies }: Pick<Verdict, 'violations' | 'anomalies'>): boolean {
   return violations.length + anomalies.length === 0
 }
 

@@ -10,6 +10,15 @@ export interface Bug {
   readonly faults?: readonly Fault[]
   /** Changes the plan of a seed so that it meets the bug, after the faults have been put in. */
   readonly aim?: (plan: Plan) => Plan
-  /** Plants it; returns what takes it out again. */
-  readonly plant: () => () => void
+  /** Plants it in this process, before anything runs. */
+  readonly plant?: () => () => void
+  /** Plants it in a process that has not loaded the code yet. */
+  readonly edits?: readonly Edit[]
+}
+
+/** Other words in the place of some that stand in a file once: as compiled, the path below src. */
+export interface Edit {
+  readonly file: string
+  readonly find: string
+  readonly put: string
 }

@@ -1,4 +1,275 @@
-/** Bugs that only a cluster can have. */
-import type { Bug } from './bug.ts'
+/** Bugs that only a cluster can have: changes of a few words each. */
+import type { Plan } from '../plan.ts'
+import type { Bug, Edit } from './bug.ts'
 
-export const clusterBugs: readonly Bug[] = []
+const edit = (file: string, find: string, put: string): Edit => ({ file: `${file}.js`, find, put })
+
+/** As many brokers, all of them voters, all of them with every partition. */
+const of =
+  (count: number) =>
+  (plan: Plan): Plan => {
+    const brokers = Array.from({ length: count }, (_, i) => i + 1)
+    const topics = plan.topics.map((topic) => ({ ...topic, replicas: count }))
+    const settings = { ...plan.settings, 'offsets.topic.replication.factor': String(count) }
+    const core = brokers.slice(0, (count >>> 1) + 1)
+    return { ...plan, brokers, voters: brokers, topics, settings, core, faults: within(plan.faults, count) }
+  }
+
+/** Faults of brokers that there are. */
+function within(faults: Plan['faults'], count: number): Plan['faults'] {
+  return faults.map((fault) => {
+    if ('node' in fault) return { ...fault, node: ((fault.node - 1) % count) + 1 }
+    if (fault.kind === 'reassign') return { ...fault, replicas: fault.replicas.filter((one) => one <= count) }
+    if (fault.kind === 'cut')
+      return { ...fault, links: fault.links.filter((link) => Math.max(...link) <= count) }
+    if (fault.kind !== 'swizzle') return fault
+    const isThere = (link: readonly number[]): boolean => Math.max(...link) <= count
+    return { ...fault, links: fault.links.filter(isThere), freed: fault.freed.filter(isThere) }
+  })
+}
+
+const isRead = 'const position = reached(this.#state.membership, (voter) => this.#durableOf(voter))'
+
+export const clusterBugs: readonly Bug[] = [
+  {
+    name: 'a vote is not written down',
+    seed: 0,
+    edits: [edit('replica/ballot-file', 'await this.#slots.store(value)', 'void value')],
+  },
+  {
+    name: 'a vote leaves before it is durable',
+    seed: 0,
+    edits: [edit('replica/ballot-file', 'await this.#slots.store(value)', 'void this.#slots.store(value)')],
+  },
+  {
+    name: 'a vote is given twice',
+    seed: 0,
+    edits: [
+      edit('raft/raft', 'state.votedFor === from ||', 'true ||'),
+      edit('raft/state', 'this.#votedFor === -1 || this.#votedFor === candidate', 'true'),
+    ],
+  },
+  {
+    name: 'a vote does not ask how new the log is',
+    seed: 0,
+    edits: [edit('raft/raft', 'request.lastEpoch > state.extents.lastEpoch ||', 'true ||')],
+  },
+  {
+    name: 'a vote looks at the length of the log only',
+    seed: 0,
+    edits: [
+      edit('raft/raft', 'request.lastEpoch > state.extents.lastEpoch ||', ''),
+      edit('raft/raft', 'request.lastEpoch === state.extents.lastEpoch &&', ''),
+    ],
+  },
+  {
+    name: 'a refused vote counts',
+    seed: 0,
+    edits: [edit('raft/candidate', 'this.#answers.set(from, granted)', 'this.#answers.set(from, true)')],
+  },
+  {
+    name: 'half of the voters are a majority',
+    seed: 0,
+    aim: of(4),
+    edits: [edit('raft/quorum', '(count >>> 1) + 1', '(count + 1) >>> 1')],
+  },
+  {
+    name: 'observers are counted',
+    seed: 0,
+    aim: (plan) => ({ ...of(5)(plan), voters: [1, 2, 3] }),
+    edits: [
+      edit(
+        'raft/leader',
+        isRead,
+        isRead.replace('this.#state.membership', '{ voters: [...this.#state.membership.voters, ...this.observers], outgoing: [] }'), // biome-ignore format: one edit
+      ),
+    ],
+  },
+  {
+    name: 'a follower acknowledges what it has not synced',
+    seed: 0,
+    edits: [
+      edit(
+        'raft/follower',
+        'return Math.min(this.#verified, this.#state.extents.durable)',
+        'return this.#verified',
+      ),
+    ],
+  },
+  {
+    name: 'a leader counts what it has not synced',
+    seed: 0,
+    edits: [edit('raft/leader', 'return extents.durable', 'return extents.end')],
+  },
+  {
+    name: 'all that a follower has it calls the same as the leader has',
+    seed: 0,
+    edits: [
+      edit(
+        'raft/follower',
+        'return Math.min(this.#verified, this.#state.extents.durable)',
+        'return this.#state.extents.durable',
+      ),
+    ],
+  },
+  {
+    name: 'the high watermark of a leader is taken as it comes',
+    seed: 0,
+    edits: [
+      edit(
+        'raft/follower',
+        'Math.min(this.#leaderHighWatermark, this.#durable())',
+        'Math.min(this.#leaderHighWatermark, this.#state.extents.end)',
+      ),
+    ],
+  },
+  {
+    name: 'an append is taken wherever it fits',
+    seed: 0,
+    edits: [
+      edit(
+        'raft/follower',
+        'return position <= extents.end && extents.epochBefore(position) === epoch',
+        'return position <= extents.end',
+      ),
+    ],
+  },
+  {
+    name: 'an append cuts what is equal',
+    seed: 0,
+    edits: [
+      edit(
+        'raft/follower',
+        'extents.firstDifference(Math.max(message.from, highWatermark), message.runs)',
+        'Math.max(message.from, highWatermark)',
+      ),
+    ],
+  },
+  {
+    name: 'what is committed is cut, when it comes again',
+    seed: 0,
+    edits: [
+      edit(
+        'raft/follower',
+        'extents.firstDifference(Math.max(message.from, highWatermark), message.runs)',
+        'message.from',
+      ),
+      edit('raft/state', 'assert(position >= this.#highWatermark', 'assert(true'),
+    ],
+  },
+  {
+    name: 'a sync that began before a cut counts',
+    seed: 0,
+    edits: [
+      edit('raft/extents', 'truncations !== this.#truncations ||', ''),
+      edit('raft/extents', 'assert(position <= this.#end', 'assert(true'),
+    ],
+  },
+  {
+    name: 'what an earlier leader left is committed by counting',
+    seed: 0,
+    edits: [edit('raft/leader', 'if (position > this.#epochStart)', 'if (true)')],
+  },
+  {
+    name: 'an answer to an earlier leadership counts',
+    seed: 0,
+    edits: [
+      edit(
+        'raft/raft',
+        'if (message.epoch < this.epoch) {',
+        "if (message.epoch < this.epoch && message.type !== 'appended' && message.type !== 'heartbeatReply') {",
+      ),
+    ],
+  },
+  {
+    name: 'a leader that nobody hears goes on',
+    seed: 0,
+    edits: [edit('raft/leader', 'nowMs - contactMs >= settings.electionTimeoutMs', 'false')],
+  },
+  {
+    name: 'old and new voters are counted as one',
+    seed: 0,
+    edits: [
+      edit(
+        'raft/quorum',
+        'return outgoing.length === 0 ? value : Math.min(value, reachedBy(outgoing, of))',
+        'return outgoing.length === 0 ? value : reachedBy([...new Set([...voters, ...outgoing])], of)',
+      ),
+      edit('raft/quorum', 'const outcome = tallyOf(voters, answers)', 'return tallyOf([...new Set([...voters, ...outgoing])], answers); const outcome = null'), // biome-ignore format: one edit
+    ],
+  },
+  {
+    name: 'the next change of voters does not wait for the one before',
+    seed: 0,
+    edits: [edit('raft/leader', '!this.isReady || !this.#isCommitted(membership.position)', '!this.isReady')],
+  },
+  {
+    name: 'voters that were cut stay in force',
+    seed: 0,
+    edits: [edit('raft/membership', 'while (this.current.position >= position)', 'while (false)')],
+  },
+  {
+    name: 'a wiped disk is taken for what it was',
+    seed: 0,
+    edits: [
+      edit('replica/identities', '(this.#promised.get(peer) ?? disk) !== disk', 'false'),
+      edit('peers/acquaintances', 'known !== null && known !== diskId', 'false'),
+      edit('machines/cluster/brokers', 'known !== undefined && known.diskId !== diskId', 'false'),
+      edit('raft/leader', 'said.from <= progress.durableBefore', 'false'),
+    ],
+  },
+  {
+    name: 'a repeated batch is acknowledged before it is committed',
+    seed: 0,
+    edits: [edit('broker/partition', 'endOffset: verdict.lastOffset + 1', 'endOffset: 0')],
+  },
+  {
+    name: 'who waits is not told that leadership is lost',
+    seed: 0,
+    edits: [
+      edit(
+        'replica/member',
+        "if (told.role === 'leader' && (role !== 'leader' || epoch !== told.epoch))",
+        'if (false)',
+      ),
+    ],
+  },
+  {
+    name: 'a coordinator serves before it has read what others decided',
+    seed: 0,
+    edits: [
+      edit(
+        'replica/executor',
+        'this.#state.applied < highWatermark',
+        'this.#state.applied < highWatermark && !isReady',
+      ),
+      edit('replica/executor', 'isReady && this.#state.applied >= log.end', 'isReady'),
+    ],
+  },
+  {
+    name: 'a coordinator answers before its decision is committed',
+    seed: 0,
+    edits: [
+      edit(
+        'replica/executor',
+        'turn.bytes === 0 && this.#proposedEnd <= this.#replica.highWatermark',
+        'true',
+      ),
+    ],
+  },
+  {
+    name: 'a log begins anew without its voters',
+    seed: 0,
+    edits: [edit('replica/loop', 'position, epoch: positionEpoch, voters: mark', 'position, epoch: positionEpoch, voters: { ...mark, voters: [] }')], // biome-ignore format: one edit
+  },
+  {
+    name: 'a log begins anew without its image',
+    seed: 0,
+    edits: [edit('replica/loop', 'if (image.length > 0)', 'if (false)')],
+  },
+  {
+    name: 'a broker believes an earlier leader',
+    seed: 0,
+    edits: [edit('broker/leaders', 'leader.epoch < (partitions[index]?.epoch ?? -1)', 'false')],
+  },
+]
