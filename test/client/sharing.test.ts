@@ -12,6 +12,7 @@ import { bootstrap } from '../wire/broker.ts'
 import { missing, unique } from '../wire/clients.ts'
 import type { MemberArgs } from '../wire/member.ts'
 import { Member } from '../wire/observed-member.ts'
+import { JavaMember, missingJava } from './java-member.ts'
 
 t.setTimeout(280_000)
 t.jobs = 4
@@ -106,7 +107,7 @@ class Shared {
   readonly group = unique('group')
   readonly #ended: (() => Promise<unknown>)[] = []
   readonly ours: Ours[] = []
-  readonly theirs: Member[] = []
+  readonly theirs: (Member | JavaMember)[] = []
   sent = 0
 
   constructor(t: Test) {
@@ -125,9 +126,9 @@ class Shared {
     return ours
   }
 
-  joinTheirs(library: MemberArgs['library'], strategy: string): Member {
-    const { topic, group } = this
-    const member = new Member({ library, bootstrap: address, topic, group, strategy })
+  joinTheirs(library: Library, strategy: AssignorName): Member | JavaMember {
+    const args = { bootstrap: address, topic: this.topic, group: this.group, strategy }
+    const member = library === 'java' ? new JavaMember(args) : new Member({ ...args, library })
     this.theirs.push(member)
     this.#ended.push(() => member.peer.end('SIGKILL'))
     return member
@@ -176,13 +177,25 @@ async function until(what: string, holds: () => boolean, withinMs = 45_000): Pro
   }
 }
 
-const isDivided = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === 3 && b.length === 3 && new Set([...a, ...b]).size === PARTITIONS
+/** Each partition has one owner, and nobody has more than his share. */
+function isDivided(...members: readonly (readonly number[])[]): boolean {
+  const sizes = members.map(({ length }) => length)
+  const isFair = Math.max(...sizes) - Math.min(...sizes) <= 1
+  return (
+    isFair &&
+    sizes.reduce((sum, size) => sum + size, 0) === PARTITIONS &&
+    `${members.flat().sort()}` === `${all}`
+  )
+}
 
 const committedBy = async (group: string): Promise<Map<number, number>> =>
   new Map((await client.admin().committedOffsets(group)).map(({ partition, offset }) => [partition, offset]))
 
-const peers: readonly [MemberArgs['library'], AssignorName, string | false][] = [
+type Library = MemberArgs['library'] | 'java'
+const peers: readonly [Library, AssignorName, string | false][] = [
+  ['java', 'cooperative-sticky', missingJava()],
+  ['java', 'sticky', missingJava()],
+  ['java', 'range', missingJava()],
   ['confluent_kafka', 'cooperative-sticky', missing('confluent_kafka')],
   ['confluent_kafka', 'range', missing('confluent_kafka')],
   ['kafka', 'roundrobin', missing('kafka')],
@@ -242,6 +255,27 @@ for (const [library, strategy, skip] of peers) {
     await shared.allRead()
   })
 }
+
+const libraries = [...new Set(peers.filter(([, , skip]) => skip === false).map(([library]) => library))]
+t.test(`with ${libraries.join(', ')} in one group`, async (t) => {
+  const shared = await new Shared(t).create()
+  const ours = shared.join(['range'])
+  const present: (Member | JavaMember)[] = []
+  const settled = async (what: string): Promise<void> => {
+    await until(what, () => isDivided(ours.owned, ...present.map((member) => member.look().owned)))
+    await shared.send(20)
+    await shared.allRead()
+  }
+  for (const library of libraries) {
+    present.push(shared.joinTheirs(library, 'range'))
+    await settled(`${library} has its share`)
+  }
+  t.same(shared.readTwice, [], 'joins in order make nobody read twice')
+  for (let i = 0; present.length > 0; i++) {
+    await present.shift()?.peer.end(i % 2 === 0 ? 'SIGKILL' : 'SIGTERM')
+    await settled(`${present.length} of them are left`)
+  }
+})
 
 t.test("with kafkajs' own assigner", async (t) => {
   const shared = await new Shared(t).create()
