@@ -5,9 +5,9 @@
  * open every partition that the image places here; the coordinators. When `join` resolves, this broker is one of its cluster, and
  * every partition that is here alone and not damaged serves.
  */
-import { type Faulted, Refused } from '../base/errors.ts'
+import type { Faulted } from '../base/errors.ts'
 import { uuidOf } from '../base/uuid.ts'
-import { isSettingName, type Settings } from '../config/settings.ts'
+import type { Settings } from '../config/settings.ts'
 import type { Net, World } from '../io/world.ts'
 import { FilePool } from '../log/file-pool.ts'
 import { type ClusterState, emptyClusterState } from '../machines/cluster/state.ts'
@@ -15,12 +15,15 @@ import { PeerNetwork } from '../peers/peer-network.ts'
 import { peerSettingsOf } from '../peers/settings.ts'
 import { ReplicaHost } from '../replica/replica-host.ts'
 import type { Broker, BrokerEvent } from './broker.ts'
+import { applyBrokerConfigs } from './broker-configs.ts'
 import { ClusterController } from './cluster-controller.ts'
 import { type ClusterLog, openClusterLog } from './cluster-log.ts'
 import type { QuorumDescription } from './cluster-quorum.ts'
 import { Coordinators } from './coordinators.ts'
 import { DataFolder } from './data-folder.ts'
+import { DiskSpace } from './disk-space.ts'
 import { GroupsTopic } from './groups-topic.ts'
+import { hostSettings } from './host-settings.ts'
 import { type HostedOptions, HostedPartitions } from './hosted.ts'
 import { HostedTopics } from './hosted-topics.ts'
 import type { Voter } from './identity.ts'
@@ -31,7 +34,7 @@ import { Membership } from './membership.ts'
 import type { Partition } from './partition.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { Purgatory } from './purgatory.ts'
-import { register } from './registration.ts'
+import { Registration } from './registration.ts'
 import { Retention } from './retention.ts'
 
 export interface LocalBrokerOptions {
@@ -45,6 +48,8 @@ export interface LocalBrokerOptions {
   /** The way to other brokers. */
   readonly peer: PeerPort
   readonly onEvent: (event: BrokerEvent) => void
+  /** It was taken out of its cluster while it ran: it is to be stopped. */
+  readonly onRetired: () => void
 }
 
 export interface PeerPort {
@@ -71,6 +76,7 @@ interface Opened {
   readonly follower: ImageFollower
   readonly network: PeerNetwork | null
   readonly image: ClusterState
+  readonly space: DiskSpace
 }
 
 export class LocalBroker implements Broker {
@@ -93,6 +99,7 @@ export class LocalBroker implements Broker {
   readonly #membership: Membership
   #address: Address = { host: '', port: 0 }
   #peerAddress: Address | null = null
+  #registration: Registration | null = null
   #closing: Promise<void> | null = null
 
   /** @throws DataFolderRefused, Faulted */
@@ -105,13 +112,8 @@ export class LocalBroker implements Broker {
       world,
       nodeId,
       diskId,
-      outbox: { send: (to, messages) => network?.send(to, messages) },
-      settings: {
-        tickMs: settings.get('lograft.tick.ms'),
-        electionTimeoutMs: settings.get('lograft.election.timeout.ms'),
-        heartbeatMs: settings.get('lograft.heartbeat.ms'),
-        syncsInFlightMax: settings.get('lograft.syncs.in.flight.max'),
-      },
+      outbox: { send: (to, some) => network?.send(to, some), pulse: (to, one) => network?.pulse(to, one) },
+      settings: hostSettings(settings),
       onEvent,
     })
     const image = emptyClusterState()
@@ -132,14 +134,22 @@ export class LocalBroker implements Broker {
     }
     try {
       const files = new FilePool({ disk: world.disk, openMax: openFilesMax })
-      const hosting = { nodeId, world, folder, files, host, settings, image, onEvent }
+      const space = new DiskSpace({
+        clock: world.clock,
+        disk: world.disk,
+        path: dataDir,
+        freeBytesMin: settings.get('lograft.disk.free.bytes.min'),
+        onRoom: () => broker?.reopenFull(),
+        onEvent,
+      })
+      const hosting = { nodeId, world, folder, files, host, settings, image, space, onEvent }
       const partitions = new HostedPartitions(hosting)
       const follower = new ImageFollower(image)
       const clusterLog = await openClusterLog(hosting, partitions, {
         onApplied: (change) => follower.applied(change),
         onJumped: (state) => follower.jumped(state),
       })
-      broker = new LocalBroker(options, { hosting, partitions, clusterLog, follower, network, image })
+      broker = new LocalBroker(options, { hosting, partitions, clusterLog, follower, network, image, space })
       return broker
     } catch (error) {
       // Who asked is told why it did not open, not what went wrong in letting go.
@@ -241,7 +251,7 @@ export class LocalBroker implements Broker {
   async join(address: Address): Promise<void> {
     this.#address = address
     await this.#listenForPeers()
-    const clusterId = await register({
+    this.#registration = new Registration({
       nodeId: this.nodeId,
       diskId: this.#folder.identity.diskId,
       dataDir: this.dataDir,
@@ -254,9 +264,10 @@ export class LocalBroker implements Broker {
       isGivenUp: () => this.#closing !== null,
       onEvent: this.#options.onEvent,
     })
-    await this.#folder.joined(clusterId)
+    await this.#folder.joined(await this.#registration.register())
     this.#begin()
     await this.#topics.openAll(this.world.clock.now())
+    this.#opened.space.start()
     this.#retention.start()
     this.#membership.start()
   }
@@ -294,9 +305,19 @@ export class LocalBroker implements Broker {
     this.#membership.brokersChanged()
   }
 
+  /** There is room on the disk. */
+  reopenFull(): void {
+    this.#topics.reopenFull()
+  }
+
   /** Both ways to another broker are open. */
   connected(id: number): void {
     this.#membership.connected(id)
+    void this.#checkIn()
+  }
+
+  async #checkIn(): Promise<void> {
+    if (await this.#registration?.isRetired()) this.#options.onRetired()
   }
 
   partition(topicId: string, index: number): Partition | undefined {
@@ -349,6 +370,7 @@ export class LocalBroker implements Broker {
     const { partitions, clusterLog, hosting } = this.#opened
     try {
       await this.#membership.stop()
+      this.#opened.space.stop()
       await this.#retention.stop()
       await this.releaseWaiting()
       clusterLog.executor.close()
@@ -362,29 +384,6 @@ export class LocalBroker implements Broker {
   }
 
   #applyBrokerConfigs(): void {
-    const { settings } = this
-    const sources = [
-      ['dynamic-default', this.image.brokerConfigs.get('')],
-      ['dynamic', this.image.brokerConfigs.get(String(this.nodeId))],
-    ] as const
-    for (const [source, configs] of sources) {
-      settings.forget(source)
-      for (const [name, value] of configs ?? []) this.#applyBrokerConfig(name, value, source)
-    }
-  }
-
-  #applyBrokerConfig(name: string, value: string, source: 'dynamic-default' | 'dynamic'): void {
-    try {
-      if (isSettingName(name)) this.settings.set(name, value, source)
-    } catch (error) {
-      // Another release took it. The broker must start, else nobody could set it right.
-      if (!(error instanceof Refused)) throw error
-      this.event({
-        level: 'warn',
-        event: 'config.ignored',
-        message: `${error.detail}; it has no effect`,
-        name,
-      })
-    }
+    applyBrokerConfigs(this.settings, this.image, this.nodeId, this.#options.onEvent)
   }
 }

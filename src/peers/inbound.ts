@@ -5,7 +5,9 @@ import { type Faulted, Refused } from '../base/errors.ts'
 import type { Clock, Connection } from '../io/world.ts'
 import * as wire from '../protocol/peer/calls.ts'
 import { frameKinds } from '../protocol/peer/frame.ts'
+import * as pulses from '../protocol/peer/pulse.ts'
 import type { PeerMessage } from '../replica/outbox.ts'
+import type { Pulse } from '../replica/pulses.ts'
 import { responseFrame } from './calls.ts'
 import { Channel } from './channel.ts'
 import { type CutFrame, emptyFrame, headBytesMax } from './frames.ts'
@@ -25,6 +27,7 @@ export interface InboundOptions {
   readonly onMet: (inbound: Inbound, met: Met) => void
   /** In the order in which they were sent, within a lane. */
   readonly onMessages: (from: number, messages: readonly PeerMessage[]) => void
+  readonly onPulse: (from: number, pulse: Pulse) => void
   readonly onCallFailed: (from: number, kind: number, error: unknown) => void
   /** Called once. */
   readonly onGone: (inbound: Inbound, sentence: string, fault: Faulted | null) => void
@@ -106,6 +109,12 @@ export class Inbound {
       case frameKinds.messages:
         this.#options.onMessages(met.claim.nodeId, this.#decoder?.messages(reader, payload) ?? [])
         break
+      case frameKinds.pulse: {
+        const pulse = pulses.pulse.decode(reader, met.version)
+        reader.expectEnd('pulse')
+        this.#options.onPulse(met.claim.nodeId, pulse)
+        break
+      }
       case frameKinds.ping:
         this.#channel.sendFirst(emptyFrame(frameKinds.pong))
         break

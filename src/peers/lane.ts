@@ -11,11 +11,13 @@ import { Reader } from '../base/bytes.ts'
 import { Faulted, Refused } from '../base/errors.ts'
 import type { Connection, Timer, World } from '../io/world.ts'
 import { frameKinds } from '../protocol/peer/frame.ts'
+import * as wire from '../protocol/peer/pulse.ts'
 import type { PeerMessage } from '../replica/outbox.ts'
+import type { Pulse } from '../replica/pulses.ts'
 import type { BackOff } from './back-off.ts'
 import { Calls } from './calls.ts'
 import { Channel } from './channel.ts'
-import { type CutFrame, emptyFrame, headBytesMax } from './frames.ts'
+import { beginFrame, type CutFrame, emptyFrame, endFrame, headBytesMax } from './frames.ts'
 import { Dialer, type LaneName, type Met, refusalFrame, type Self, Stranger } from './handshake.ts'
 import { MessageEncoder } from './message-codec.ts'
 import { bulkBytes } from './message-sections.ts'
@@ -93,6 +95,15 @@ export class Lane {
       at = next
     }
     return fitting.length - at
+  }
+
+  /** Before all that waits. Lost when it is not open, or the peer takes nothing. */
+  pulse(pulse: Pulse): void {
+    const channel = this.#channel
+    if (channel === null || this.#open === null || !channel.hasRoom) return
+    const writer = beginFrame(frameKinds.pulse)
+    wire.pulse.encode(writer, pulse, this.#open.met.version)
+    channel.sendFirst(endFrame(writer))
   }
 
   /** @throws Refused when it was not sent: it is not open, or too many wait. */

@@ -1,7 +1,7 @@
 /**
  * The way to one peer: two lanes, so that nothing large ever holds up a heartbeat (R-28).
  *
- *     control   votes, heartbeats, acknowledgements, probes, small requests
+ *     control   votes, pulses, heartbeats, acknowledgements, probes, small requests
  *     data      appends with their batches, in order; pieces of images; large requests
  *
  * What is dropped is dropped as whole messages, and the replicas are told when sending again makes sense: when a lane opens, when
@@ -9,6 +9,7 @@
  */
 import type { World } from '../io/world.ts'
 import type { PeerMessage } from '../replica/outbox.ts'
+import type { Pulse } from '../replica/pulses.ts'
 import { BackOff } from './back-off.ts'
 import type { Reports } from './events.ts'
 import { type LaneName, type Met, type Self, Stranger } from './handshake.ts'
@@ -90,6 +91,10 @@ export class Link {
     }
     if (data.length > 0) dropped += this.#data.send(data)
     if (dropped > 0) this.#dropped(dropped)
+  }
+
+  pulse(pulse: Pulse): void {
+    this.#control.pulse(pulse)
   }
 
   /** @throws Refused when it was not sent */

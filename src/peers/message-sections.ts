@@ -114,6 +114,7 @@ export const sections: { readonly [T in QuorumMessage['type']]: Section<MessageO
       epoch: w.epoch,
       sentMs: w.sentMs,
       highWatermark: w.highWatermark,
+      session: w.session,
     }),
   ),
   heartbeatReply: plain(
@@ -125,6 +126,7 @@ export const sections: { readonly [T in QuorumMessage['type']]: Section<MessageO
       sentMs: w.sentMs,
       matched: w.matched,
       durable: w.durable,
+      session: w.session,
     }),
   ),
   advance: plain(

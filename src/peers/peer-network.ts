@@ -31,6 +31,7 @@ import type { Connection, Listener, Timer, World } from '../io/world.ts'
 import type { Message } from '../raft/message.ts'
 import type { Entries } from '../replica/entries.ts'
 import type { Outbox, PeerMessage } from '../replica/outbox.ts'
+import type { Pulse } from '../replica/pulses.ts'
 import { Acquaintances } from './acquaintances.ts'
 import { type PeerEvent, Reports } from './events.ts'
 import { type Claim, type Met, type Self, Stranger } from './handshake.ts'
@@ -42,6 +43,8 @@ import type { PeerSettings } from './settings.ts'
 export interface Inbox {
   /** Returns whether there is such a replica. Where there is none, none is made (R-33). */
   receive(from: number, replica: string, message: Message<Entries>): boolean
+  /** A peer lives. */
+  pulse(from: number, pulse: Pulse): void
   /** What was sent to a peer may be lost, and sending again makes sense. */
   peerLost(peer: number): void
   /** A peer was met, and has this disk. Said before anything that it says is handed over. */
@@ -150,6 +153,10 @@ export class PeerNetwork implements Outbox {
     this.#links.get(to)?.send(messages)
   }
 
+  pulse(to: number, pulse: Pulse): void {
+    this.#links.get(to)?.pulse(pulse)
+  }
+
   /**
    * Asks a peer; `kind` says what. @throws Refused: what the peer refuses with; REQUEST_TIMED_OUT when it may have been done or may
    * yet be; before anything was sent BROKER_NOT_AVAILABLE (not connected), THROTTLING_QUOTA_EXCEEDED, MESSAGE_TOO_LARGE
@@ -249,6 +256,9 @@ export class PeerNetwork implements Outbox {
       handlerOf: (from, kind) => this.#handlerOf(from, kind),
       onMet: (inbound, met) => this.#met(inbound, met),
       onMessages: (from, messages) => this.#deliver(from, messages),
+      onPulse: (from, pulse) => {
+        if (this.#acquaintances.isKnown(from)) this.#options.inbox.pulse(from, pulse)
+      },
       onCallFailed: (from, kind, error) => this.#callFailed(from, kind, error),
       onGone: (inbound, sentence, fault) => this.#gone(inbound, sentence, fault),
     })

@@ -46,7 +46,7 @@ export type Event<Entries> =
    * On the leader: from now on these are the voters. Newcomers are brought up to date first. Nothing happens while another change
    * is under way: see `Raft.change`.
    */
-  | { readonly type: 'changeVoters'; readonly voters: readonly number[] }
+  | { readonly type: 'changeVoters'; readonly voters: readonly number[]; readonly nowMs: number }
   /** On the leader: gives up a change that has not been appended yet. */
   | { readonly type: 'abandonChange' }
   /** On the leader: these receive the log and do not count. */
@@ -62,6 +62,19 @@ export type Event<Entries> =
       readonly positionEpoch: number
       readonly membership: PlacedMembership
     }
+  /**
+   * The pulses of a peer come again, and ours are answered: they stand for the word that it gave in this session. Else `peerUnwell`: they
+   * do not come any more, or another session has begun. It was last heard at `heardMs`, and had then answered what left at `contactMs`.
+   */
+  | { readonly type: 'peerWell'; readonly peer: number; readonly session: number }
+  | {
+      readonly type: 'peerUnwell'
+      readonly peer: number
+      readonly heardMs: number
+      readonly contactMs: number
+    }
+  /** This broker's session is over, and so is the word that was given in it. */
+  | { readonly type: 'renounced' }
   /** The connection to a peer broke: what was sent may be lost. */
   | { readonly type: 'peerLost'; readonly peer: number }
   /** The log has forgotten what lies below `position`, all of it committed. */

@@ -5,7 +5,7 @@
  *     acknowledged  <= verified     of that, what is durable, and said so
  */
 import { assert } from '../base/assert.ts'
-import type { Append, Install, Message } from './message.ts'
+import type { Append, Heartbeat, Install, Message } from './message.ts'
 import type { Role, Transitions } from './role.ts'
 import type { State } from './state.ts'
 
@@ -21,6 +21,11 @@ export class Follower<Entries> implements Role<Entries> {
   #acknowledged: number
   #acknowledgeDue = false
   #leaderHighWatermark = 0
+  /** The word of the leader: the session in which it was given (0: none), in which heartbeat, and whether it is kept alive. */
+  #session = 0
+  #saidMs = -Infinity
+  #isQuiet = false
+  #hasPledged = false
 
   /** `heardMs`: when a leader was last heard, -Infinity if never. `deadlineMs`: when to campaign. */
   constructor(
@@ -44,11 +49,19 @@ export class Follower<Entries> implements Role<Entries> {
     return this.#heardMs
   }
   get deadlineMs(): number {
-    return this.#state.mayCampaign ? this.#deadlineMs : Infinity
+    return this.#state.mayCampaign && !this.#isQuiet ? this.#deadlineMs : Infinity
+  }
+  get hasPledged(): boolean {
+    return this.#hasPledged
+  }
+
+  /** When it would campaign, were nothing more heard. */
+  electionDueMs(nowMs: number): number {
+    return this.#isQuiet ? nowMs + this.#state.electionDelayMs() : this.#deadlineMs
   }
 
   hasLeader(nowMs: number): boolean {
-    return nowMs - this.#heardMs < this.#state.settings.electionTimeoutMs
+    return this.#isQuiet || nowMs - this.#heardMs < this.#state.settings.electionTimeoutMs
   }
 
   tick(nowMs: number): void {
@@ -69,12 +82,14 @@ export class Follower<Entries> implements Role<Entries> {
       case 'heartbeat':
         this.#hear(from, nowMs)
         this.#learn(message.highWatermark)
+        this.#believe(message)
         this.#state.promise(from, {
           type: 'heartbeatReply',
           epoch: message.epoch,
           sentMs: message.sentMs,
           matched: this.#verified,
           durable: this.#durable(),
+          session: message.session === 0 ? 0 : this.#pledge(from),
         })
         break
       case 'advance':
@@ -91,6 +106,22 @@ export class Follower<Entries> implements Role<Entries> {
       default:
       // Replies to what this member asked in another role.
     }
+  }
+
+  peerWell(peer: number, session: number): void {
+    if (peer === this.#leaderId && session === this.#session) this.#isQuiet = true
+  }
+
+  /** From here on it waits by itself again, as if a heartbeat had come when the leader's broker was last heard. */
+  peerUnwell(peer: number, heardMs: number): void {
+    if (peer !== this.#leaderId || !this.#isQuiet) return
+    this.#isQuiet = false
+    this.#heardMs = Math.max(this.#heardMs, heardMs)
+    this.#deadlineMs = this.#heardMs + this.#state.electionDelayMs()
+  }
+
+  renounced(): void {
+    this.#hasPledged = false
   }
 
   durable(): void {
@@ -115,6 +146,23 @@ export class Follower<Entries> implements Role<Entries> {
     assert(this.#leaderId === from, 'an epoch has one leader')
     this.#heardMs = nowMs
     this.#deadlineMs = nowMs + this.#state.electionDelayMs()
+  }
+
+  /** Heartbeats that overtake each other: the newest is true. */
+  #believe({ session, sentMs }: Heartbeat): void {
+    if (sentMs < this.#saidMs) return
+    this.#saidMs = sentMs
+    this.#session = session
+    this.#isQuiet = session !== 0
+  }
+
+  /** Gives its word, if it has everything, and may: returns the session. */
+  #pledge(leader: number): number {
+    const { extents, highWatermark } = this.#state
+    if (this.#verified !== extents.end || highWatermark !== extents.end) return 0
+    const session = this.#state.pulses.sessionWith(leader)
+    if (session !== 0) this.#hasPledged = true
+    return session
   }
 
   #append(from: number, message: Append<Entries>): void {

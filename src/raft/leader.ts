@@ -53,6 +53,7 @@ export class Leader<Entries> implements Role<Entries> {
     this.#nowMs = nowMs
     // (Before the epoch's own start is in the log: the followers are asked about what comes before it.)
     this.#replication.follow(members(state.membership), nowMs)
+    this.#heartbeats.passed(nowMs)
     this.#epochStart = state.startEpoch()
   }
 
@@ -60,7 +61,10 @@ export class Leader<Entries> implements Role<Entries> {
     return this.#state.id
   }
   get deadlineMs(): number {
-    return this.#heartbeats.dueMs
+    return Math.min(this.#heartbeats.dueMs, this.#transferEndsMs)
+  }
+  get hasPledged(): boolean {
+    return this.#heartbeats.hasPledged
   }
   get isReady(): boolean {
     return this.#state.highWatermark > this.#epochStart
@@ -96,6 +100,7 @@ export class Leader<Entries> implements Role<Entries> {
     return membership.voters.filter((voter) => {
       const progress = this.#replication.followers.get(voter)
       if (progress === undefined) return voter === id
+      if (progress.isQuiet) return !this.#state.isEstranged(voter)
       const isHeard = nowMs - progress.contactMs < settings.electionTimeoutMs
       const isNear =
         progress.durable >= highWatermark || nowMs - progress.caughtUpMs < settings.electionTimeoutMs
@@ -104,8 +109,11 @@ export class Leader<Entries> implements Role<Entries> {
   }
 
   /** Where everybody else who receives the log stands. */
-  get progress(): readonly FollowerProgress[] {
-    return [...this.#replication.followers].map(([id, { matched, durable, contactMs, caughtUpMs }]) => {
+  progress(nowMs: number): readonly FollowerProgress[] {
+    return [...this.#replication.followers].map(([id, progress]) => {
+      const { matched, durable, isQuiet } = progress
+      const contactMs = isQuiet ? nowMs : Math.min(nowMs, progress.contactMs)
+      const caughtUpMs = isQuiet ? nowMs : progress.caughtUpMs
       return { id, matched, durable, contactMs, caughtUpMs }
     })
   }
@@ -128,6 +136,7 @@ export class Leader<Entries> implements Role<Entries> {
     const { settings, epoch } = this.#state
     this.#nowMs = nowMs
     if (nowMs < this.deadlineMs) return
+    this.#heartbeats.passed(nowMs)
     // A leader that a majority does not hear would serve old state (R-05).
     if (nowMs - this.#heartbeats.contactMs(nowMs) >= settings.electionTimeoutMs) {
       this.#transitions.follow(epoch, -1, nowMs)
@@ -135,6 +144,14 @@ export class Leader<Entries> implements Role<Entries> {
     }
     if (nowMs >= this.#transferEndsMs) this.#endTransfer()
     this.#heartbeats.beat(nowMs)
+  }
+
+  peerUnwell(peer: number, _heardMs: number, contactMs: number): void {
+    this.#heartbeats.peerUnwell(peer, contactMs)
+  }
+
+  renounced(): void {
+    this.#heartbeats.renounced()
   }
 
   /** Is it still the leader? Answered by `Ready.confirmed`, or never. */
@@ -155,8 +172,8 @@ export class Leader<Entries> implements Role<Entries> {
         this.#conflict(from, message, nowMs)
         break
       case 'heartbeatReply':
-        progress.answered(message.sentMs)
         this.#appended(from, message, nowMs)
+        this.#heartbeats.answered(from, message)
         this.#replication.unstick(from, message.matched, nowMs)
         break
       case 'installed':
@@ -195,7 +212,8 @@ export class Leader<Entries> implements Role<Entries> {
     this.#known = { position: -2, isCommitted: false }
   }
 
-  changeVoters(voters: readonly number[]): void {
+  changeVoters(voters: readonly number[], nowMs: number): void {
+    this.#nowMs = nowMs
     const { membership, extents, settings } = this.#state
     assert(voters.length > 0, 'a quorum has a voter')
     if (this.change !== 'none' || haveSame(voters, membership.voters)) return

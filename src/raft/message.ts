@@ -104,6 +104,11 @@ export interface Heartbeat {
   /** The leader's clock. Comes back in the reply: contact counts from when the leader spoke, not from when the reply came. */
   readonly sentMs: number
   readonly highWatermark: number
+  /**
+   * Not 0: nothing is under way for the receiver, and as long as the sender's broker keeps this session it leads this epoch. So
+   * there need not be another heartbeat: see heartbeats.ts.
+   */
+  readonly session: number
 }
 
 /** Repeats what `Appended` says, which repairs a lost one. */
@@ -113,6 +118,8 @@ export interface HeartbeatReply {
   readonly sentMs: number
   readonly matched: number
   readonly durable: number
+  /** Not 0: the receiver has everything, and as long as its broker keeps this session it follows in this epoch. */
+  readonly session: number
 }
 
 /** The high watermark has risen and there is nothing to append. Not answered. */

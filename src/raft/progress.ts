@@ -17,11 +17,15 @@ export class Progress {
   readonly #ends: number[] = []
   readonly #sizes: number[] = []
   #inflightBytes = 0
-  /** When the leader sent the newest heartbeat that was answered; until then, when the follower was first followed. */
-  #contactMs: number
+  /** When the leader sent the newest heartbeat that was answered; until then, when the follower was first followed (see `passed`). */
+  #contactMs = Infinity
   #answeredMs = -Infinity
+  /** The pulses between the brokers stand for its heartbeats and answers. */
+  #isQuiet = false
+  /** The heartbeat that gives it the leader's word; NaN: none. */
+  #pledgedMs = Number.NaN
   /** When the follower last got further, or had nothing to get. */
-  movedMs: number
+  movedMs = Infinity
   /** It holds durably what the leader's log held then; -Infinity: never yet. */
   caughtUpMs = -Infinity
   /** What the log held a moment ago, until the follower has it. */
@@ -37,10 +41,8 @@ export class Progress {
   isReading = false
   toldHighWatermark = -1
 
-  constructor(next: number, nowMs: number) {
+  constructor(next: number) {
     this.#next = next
-    this.#contactMs = nowMs
-    this.movedMs = nowMs
   }
 
   get phase(): 'probe' | 'stream' | 'behind' {
@@ -74,6 +76,42 @@ export class Progress {
    */
   get durableBefore(): number {
     return this.#durableBefore
+  }
+
+  get isQuiet(): boolean {
+    return this.#isQuiet
+  }
+
+  /** Nothing is under way for it, and nothing will be until the log grows. */
+  isSettled(end: number, highWatermark: number): boolean {
+    return this.#phase === 'stream' && !this.isReading && this.#durable === end && highWatermark === end
+  }
+
+  /** A heartbeat is sent; it gives the leader's word if `isPledge`. */
+  told(sentMs: number, isPledge: boolean): void {
+    this.#pledgedMs = isPledge ? sentMs : Number.NaN
+  }
+
+  /** It gives its word, in answer to that heartbeat. */
+  rest(sentMs: number): void {
+    if (sentMs !== this.#pledgedMs) return
+    this.#isQuiet = true
+    this.#contactMs = sentMs
+  }
+
+  /** It was in contact until then, and needs heartbeats of its own again. What it may yet answer gives no word any more. */
+  wake(contactMs: number): void {
+    this.#pledgedMs = Number.NaN
+    if (!this.#isQuiet) return
+    this.#isQuiet = false
+    this.#contactMs = Math.max(this.#contactMs, contactMs)
+    this.movedMs = Math.max(this.movedMs, contactMs)
+  }
+
+  /** That it is followed from just now on is dated at the next tick. */
+  passed(nowMs: number): void {
+    this.#contactMs = Math.min(this.#contactMs, nowMs)
+    this.movedMs = Math.min(this.movedMs, nowMs)
   }
 
   /** It has answered the heartbeat that was sent then. */

@@ -20,6 +20,7 @@
  * which must be durable before the leader is ready, is the proof of it (a log that knows a newer epoch than the ballot wins).
  * That saves a sync and a file for each of a single broker's partitions.
  *
+ *   heartbeats.ts  signs of life, check-quorum, the read barrier, and quorums that are quiet
  *   membership.ts  who counts, and how that changes       change.ts  newcomers that catch up before it does
  *
  * Observers receive the log and do not count; they are whom the leader was told to bring up to date, and who does not find himself
@@ -36,7 +37,7 @@ import type { PlacedMembership } from './membership.ts'
 import type { Message, VoteRequest } from './message.ts'
 import type { Ballot, Ready } from './ready.ts'
 import type { Campaign, Role, Transitions } from './role.ts'
-import { type RaftSettings, State } from './state.ts'
+import { type PeerPulses, type RaftSettings, State } from './state.ts'
 
 export interface RaftOptions<Entries> {
   readonly id: number
@@ -52,6 +53,8 @@ export interface RaftOptions<Entries> {
   readonly settings: RaftSettings
   /** Uniform in [0, 1). */
   readonly random: () => number
+  /** Absent: no quorum is ever quiet. */
+  readonly pulses?: PeerPulses
   readonly nowMs: number
 }
 
@@ -118,8 +121,12 @@ export class Raft<Entries> implements Transitions {
     return this.#role instanceof Leader ? this.#role.inSync(nowMs) : []
   }
   /** On the leader: where everybody else stands. */
-  get progress(): readonly FollowerProgress[] {
-    return this.#role instanceof Leader ? this.#role.progress : []
+  progress(nowMs: number): readonly FollowerProgress[] {
+    return this.#role instanceof Leader ? this.#role.progress(nowMs) : []
+  }
+  /** It has given its word in this session: should it go, the session has to end. */
+  get hasPledged(): boolean {
+    return this.#steady?.hasPledged === true
   }
   get votedFor(): number {
     return this.#state.votedFor
@@ -180,7 +187,7 @@ export class Raft<Entries> implements Transitions {
         if (this.#state.mayCampaign && !(role instanceof Leader)) this.campaign('preVote', event.nowMs)
         break
       case 'changeVoters':
-        if (role instanceof Leader) role.changeVoters(event.voters)
+        if (role instanceof Leader) role.changeVoters(event.voters, event.nowMs)
         break
       case 'abandonChange':
         if (role instanceof Leader) role.abandonChange()
@@ -204,6 +211,15 @@ export class Raft<Entries> implements Transitions {
         break
       case 'transfer':
         if (role instanceof Leader) role.transfer(event.to, event.nowMs)
+        break
+      case 'peerWell':
+        if (role instanceof Follower) role.peerWell(event.peer, event.session)
+        break
+      case 'peerUnwell':
+        this.#steady?.peerUnwell(event.peer, event.heardMs, event.contactMs)
+        break
+      case 'renounced':
+        this.#steady?.renounced()
         break
       case 'peerLost':
         if (role instanceof Leader) role.peerLost(event.peer)
@@ -287,11 +303,13 @@ export class Raft<Entries> implements Transitions {
     if (epoch > state.epoch) state.enterEpoch(epoch)
     // A newer epoch alone is no sign of life: who has waited long goes on waiting from there.
     const keepsWaiting = before instanceof Follower && leaderId === -1
-    this.#role = new Follower(state, this, {
-      leaderId,
-      heardMs: leaderId === -1 ? -Infinity : nowMs,
-      deadlineMs: keepsWaiting ? before.deadlineMs : nowMs + state.electionDelayMs(),
-    })
+    this.#become(
+      new Follower(state, this, {
+        leaderId,
+        heardMs: leaderId === -1 ? -Infinity : nowMs,
+        deadlineMs: keepsWaiting ? before.electionDueMs(nowMs) : nowMs + state.electionDelayMs(),
+      }),
+    )
   }
 
   /** A change of role; called by roles. */
@@ -307,11 +325,23 @@ export class Raft<Entries> implements Transitions {
       state.enterEpoch(state.epoch + 1)
       state.vote(state.id)
     }
-    this.#role = new Candidate(state, this, kind, nowMs)
+    this.#become(new Candidate(state, this, kind, nowMs))
   }
 
   /** A change of role; called by roles. */
   lead(nowMs: number): void {
-    this.#role = new Leader(this.#state, this, nowMs)
+    this.#become(new Leader(this.#state, this, nowMs))
+  }
+
+  /** Who can have given his word: a candidate gives none. */
+  get #steady(): Follower<Entries> | Leader<Entries> | null {
+    const role = this.#role
+    return role instanceof Follower || role instanceof Leader ? role : null
+  }
+
+  /** A word was given for one stay in a role. */
+  #become(role: Role<Entries>): void {
+    if (this.hasPledged) this.#state.renounce()
+    this.#role = role
   }
 }

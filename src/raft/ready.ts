@@ -25,6 +25,8 @@ export interface Ready<Entries> {
   readonly pieces: readonly Install[]
   /** This member led when this question, and all before it, had been asked: see 'confirm' in event.ts. -1: nothing new. */
   readonly confirmed: number
+  /** This member cannot stand by the word that it has given (see heartbeats.ts): the broker's session has to end. */
+  readonly renounced: boolean
 }
 
 /** What a member must never forget: the newest epoch it has seen, and whom it voted for in it (-1: nobody). */

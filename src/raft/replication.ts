@@ -27,7 +27,7 @@ export class Replication<Entries> {
     const { id, extents } = this.#state
     for (const peer of peers) {
       if (peer === id || this.#followers.has(peer)) continue
-      const progress = new Progress(extents.end, nowMs)
+      const progress = new Progress(extents.end)
       this.#followers.set(peer, progress)
       this.#probe(peer, progress, nowMs)
     }
@@ -127,6 +127,9 @@ export class Replication<Entries> {
   flush(nowMs: number): void {
     const { extents, settings, epoch, highWatermark } = this.#state
     for (const [to, progress] of this.#followers) {
+      if (!progress.isSettled(extents.end, highWatermark)) {
+        progress.wake(this.#state.pulses.contactMs(to))
+      }
       if (progress.next < extents.start) progress.fallBehind()
       const install = progress.takeInstall(nowMs)
       if (install !== null) this.#state.install({ to, ...install, epoch })

@@ -32,7 +32,19 @@ export interface StateOptions<Entries> {
   readonly settings: RaftSettings
   /** Uniform in [0, 1). */
   readonly random: () => number
+  readonly pulses?: PeerPulses
 }
+
+/** What is known of the pulses between this broker and others; see heartbeats.ts. */
+export interface PeerPulses {
+  /** The session in which a word may be given to that peer; 0: none may. */
+  sessionWith(peer: number): number
+  /** The newest pulse that it has answered left then. */
+  contactMs(peer: number): number
+}
+
+/** None: no quorum is ever quiet. */
+const noPulses: PeerPulses = { sessionWith: () => 0, contactMs: () => -Infinity }
 
 const nothing: readonly never[] = []
 const silence: Ready<never> = {
@@ -44,6 +56,7 @@ const silence: Ready<never> = {
   installs: nothing,
   pieces: nothing,
   confirmed: -1,
+  renounced: false,
 }
 
 export class State<Entries> {
@@ -52,6 +65,7 @@ export class State<Entries> {
   readonly settings: RaftSettings
   readonly extents: Extents
   readonly random: () => number
+  readonly pulses: PeerPulses
   /** The log is being replaced: until that is done nothing is appended, and nobody is asked to follow. */
   isInstalling = false
   readonly #membershipsIn: (entries: Entries) => readonly PlacedMembership[]
@@ -67,6 +81,7 @@ export class State<Entries> {
   #installs: InstallRequest[] = []
   #pieces: Install[] = []
   #confirmed = -1
+  #renounced = false
 
   constructor(options: StateOptions<Entries>) {
     const { ballot, extents } = options
@@ -76,6 +91,7 @@ export class State<Entries> {
     this.settings = options.settings
     this.extents = extents
     this.random = options.random
+    this.pulses = options.pulses ?? noPulses
     // The log may know a newer epoch than the ballot: of a sole voter, who writes none (see raft.ts), or of a leader that
     // was heard just before a crash. Somebody won that epoch, so whoever this member voted for, its vote there is spent.
     const isSpent = extents.lastEpoch > ballot.epoch
@@ -224,6 +240,10 @@ export class State<Entries> {
     this.#confirmed = question
   }
 
+  renounce(): void {
+    this.#renounced = true
+  }
+
   takeReady(): Ready<Entries> {
     const said =
       this.#operations.length +
@@ -232,7 +252,7 @@ export class State<Entries> {
       this.#reads.length +
       this.#installs.length +
       this.#pieces.length
-    if (said === 0 && !this.#ballotChanged && this.#confirmed < 0) return silence
+    if (said === 0 && !this.#ballotChanged && this.#confirmed < 0 && !this.#renounced) return silence
     const ready: Ready<Entries> = {
       operations: this.#operations,
       ballot: this.#ballotChanged ? { epoch: this.#epoch, votedFor: this.#votedFor } : null,
@@ -242,6 +262,7 @@ export class State<Entries> {
       installs: this.#installs,
       pieces: this.#pieces,
       confirmed: this.#confirmed,
+      renounced: this.#renounced,
     }
     this.#operations = []
     this.#messages = []
@@ -250,6 +271,7 @@ export class State<Entries> {
     this.#installs = []
     this.#pieces = []
     this.#confirmed = -1
+    this.#renounced = false
     this.#ballotChanged = false
     return ready
   }

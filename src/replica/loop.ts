@@ -45,6 +45,8 @@ export interface LoopOptions {
   /** The log was replaced by another. */
   readonly onReset: () => void
   readonly onDamagedImage: (why: string) => void
+  /** It cannot stand by the word that it gave others. */
+  readonly onRenounced: () => void
   /** It led when this question had been asked, and all before it. */
   readonly onConfirmed: (question: number) => void
   /** Gets what a disk throws, and what it does not. */
@@ -171,6 +173,7 @@ export class Loop {
     for (const read of ready.reads) this.inFlight.run(this.#read(read))
     for (const request of ready.installs) this.#sendPiece(request)
     for (const piece of ready.pieces) this.#takePiece(piece)
+    if (ready.renounced) this.#options.onRenounced()
     if (ready.confirmed >= 0) this.#options.onConfirmed(ready.confirmed)
   }
 

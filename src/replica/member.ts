@@ -22,7 +22,7 @@ import type { Proposed, Replica, ReplicaProgress, ReplicaSettings } from './repl
 import type { ReplicaEvent } from './replica-event.ts'
 import { standings } from './standings.ts'
 import { StartMoves } from './start-moves.ts'
-import type { MemberOptions, Surroundings, Told } from './surroundings.ts'
+import type { HostEvent, MemberOptions, Surroundings, Told } from './surroundings.ts'
 import { Uncommitted } from './uncommitted.ts'
 import { VoterChanges } from './voter-changes.ts'
 import { type OnCommitted, Waiters } from './waiters.ts'
@@ -75,6 +75,7 @@ export class Member implements Replica {
       log,
       raft,
       identities,
+      nowMs: () => surroundings.nowMs(),
       step: (event) => this.#loop.step(event),
       isWrittenDurable: () => this.#loop.isWrittenDurable,
       tell: (level, event, message) => this.#tell(level, event, message),
@@ -95,6 +96,7 @@ export class Member implements Replica {
         this.#starts.reset()
         this.#tell('info', 'replica.installed', `the log begins anew at ${log.start}`)
       },
+      onRenounced: () => surroundings.renounce(),
       onConfirmed: (question) => this.#confirmations.confirmed(question),
       onDamagedImage: (why) => this.#tell('warn', 'replica.install.failed', why),
       images: options.images,
@@ -134,11 +136,6 @@ export class Member implements Replica {
     return this.#isOff ? Infinity : this.#raft.deadlineMs
   }
 
-  get hasPeers(): boolean {
-    return (
-      this.#raft.observers.length > 0 || members(this.#raft.membership).some((id) => id !== this.#raft.id)
-    )
-  }
   get observers(): readonly number[] {
     return this.#raft.observers
   }
@@ -264,12 +261,9 @@ export class Member implements Replica {
     if (!wasEstranged && this.#raft.isEstranged(from)) this.#voters.forgot(from)
   }
 
-  peerLost(peer: number): void {
-    this.#loop.step({ type: 'peerLost', peer })
-  }
-
-  tick(nowMs: number): void {
-    this.#loop.step({ type: 'tick', nowMs })
+  /** What concerns all members of a broker. */
+  step(event: HostEvent): void {
+    this.#loop.step(event)
   }
 
   flushDue(): void {
@@ -328,7 +322,7 @@ export class Member implements Replica {
     this.#highWatermark = highWatermark
     if (hasMoved) this.#told = { role, epoch, isReady, leaderId, start: log.start }
     this.#voters.settle(isReady, leadershipLost)
-    this.#surroundings.peersChanged(this)
+    this.#surroundings.turned(this)
     if (told.role === 'leader' && (role !== 'leader' || epoch !== told.epoch)) {
       this.#refuseAll(leadershipLost(), notLeader(this.name))
     }
@@ -356,6 +350,7 @@ export class Member implements Replica {
     const refused = isOffline(this.name, this.#fault ?? error)
     if (this.#fault !== null) return refused
     this.#fault = error
+    if (this.#raft.hasPledged) this.#surroundings.renounce()
     this.#loop.stop()
     this.#tell('error', 'replica.faulted', `offline until the broker restarts: ${error.message}`)
     this.#refuseAll(refused, refused)
@@ -379,6 +374,7 @@ export class Member implements Replica {
     await this.#loop.flush()
     this.drain()
     await this.#loop.inFlight.idle()
+    if (this.#raft.hasPledged) this.#surroundings.renounce()
     this.#loop.stop()
     this.#surroundings.forget(this)
     this.#refuseAll(leadershipLost(), notLeader(this.name))

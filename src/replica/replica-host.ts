@@ -2,8 +2,8 @@
  * All quorum members of one broker: one ticker, one drain per turn, one queue of syncs, one outbox (MultiRaft).
  *
  * What happens in a turn stirs members; at its end (`Clock.soon`) each stirred member is drained once, and what they have to say
- * leaves as one list per peer. A member that nothing happens to costs nothing: the ticker looks at a number of those with other
- * voters, and never at a sole voter.
+ * leaves as one list per peer. A member that nothing happens to costs nothing: the ticker looks only at those that wait for
+ * something, never at a sole voter, nor at the members of a quiet quorum (see pulses.ts).
  */
 import { assert } from '../base/assert.ts'
 import type { Clock, Disk, Random, Timer } from '../io/world.ts'
@@ -12,7 +12,7 @@ import type { Log } from '../log/log.ts'
 import type { EpochStart } from '../raft/extents.ts'
 import type { Message } from '../raft/message.ts'
 import { Raft } from '../raft/raft.ts'
-import type { RaftSettings } from '../raft/state.ts'
+import type { PeerPulses, RaftSettings } from '../raft/state.ts'
 import { BallotFile } from './ballot-file.ts'
 import { membershipsIn, membershipsOf } from './configurations.ts'
 import { Deadlines } from './deadlines.ts'
@@ -21,9 +21,10 @@ import { type Entries, startPosition } from './entries.ts'
 import { Identities } from './identities.ts'
 import { Member } from './member.ts'
 import type { Outbox, PeerMessage } from './outbox.ts'
+import { type Pulse, Pulses } from './pulses.ts'
 import type { ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { HostEvent, Surroundings } from './surroundings.ts'
 import { SyncQueue } from './sync-queue.ts'
 import { WatermarkFile } from './watermark-file.ts'
 
@@ -81,7 +82,7 @@ export class ReplicaHost {
   readonly #raftSettings: RaftSettings
   readonly #files: FilePool
   readonly #members = new Map<string, Member>()
-  /** Those with other voters: they need the ticker. */
+  /** Those that wait for a time to come. */
   readonly #ticking = new Set<Member>()
   readonly #surroundings: Surroundings
   readonly #flushes: Deadlines<Member>
@@ -93,6 +94,10 @@ export class ReplicaHost {
   readonly #outgoing = new Map<number, PeerMessage[]>()
   #timer: Timer | null = null
   #tickDueMs = 0
+  readonly #pulses: Pulses
+  readonly #peerPulses: PeerPulses
+  /** Somebody's word is void: the session ends with the next tick. */
+  #isRenouncing = false
   #isClosed = false
 
   constructor(options: HostOptions) {
@@ -116,13 +121,28 @@ export class ReplicaHost {
       grainMs: settings.tickMs,
       due: (member) => member.flushDue(),
     })
+    this.#pulses = new Pulses({
+      random: world.random,
+      everyMs: settings.heartbeatMs,
+      silenceMs: settings.electionTimeoutMs / 2,
+      send: (peer, pulse) => options.outbox.pulse?.(peer, pulse),
+      onWell: (peer, session) => this.#stepAll({ type: 'peerWell', peer, session }),
+      onUnwell: (peer, heardMs, contactMs) => this.#stepAll({ type: 'peerUnwell', peer, heardMs, contactMs }),
+    })
+    this.#peerPulses = {
+      sessionWith: (peer) => (this.#isRenouncing ? 0 : this.#pulses.sessionWith(peer)),
+      contactMs: (peer) => this.#pulses.contactMs(peer),
+    }
     this.#surroundings = {
       syncs: new SyncQueue(settings.syncsInFlightMax),
       nowMs: () => world.clock.monotonic(),
       stir: (member) => this.#stir(member),
       flushIn: (member, delayMs) => this.#flushes.set(member, delayMs),
       post: (to, replica, message) => this.#post(to, { replica, message }),
-      peersChanged: (member) => this.#follow(member),
+      turned: (member) => this.#follow(member),
+      renounce: () => {
+        this.#isRenouncing = true
+      },
       forget: (member) => this.#forget(member),
       onEvent: options.onEvent,
     }
@@ -153,6 +173,7 @@ export class ReplicaHost {
       highWatermark: settings.flushMessages > 1 ? 0 : watermarkFile.read(),
       settings: this.#raftSettings,
       random: () => world.random.float(),
+      pulses: this.#peerPulses,
       nowMs: world.clock.monotonic(),
     })
     const member = new Member({
@@ -179,7 +200,7 @@ export class ReplicaHost {
   /** A message from a peer. For a replica that is not here: dropped (vote requests after a moment), and false (R-33). */
   receive(from: number, replica: string, message: Message<Entries>): boolean {
     const member = this.#members.get(replica)
-    if (member !== undefined) member.receive(from, message)
+    if (member !== undefined) member.receive(from, this.#checked(from, message))
     else if (message.type === 'voteRequest') {
       this.#earlyVotes.keep(replica, from, message, this.#options.world.clock.monotonic())
     }
@@ -195,7 +216,12 @@ export class ReplicaHost {
 
   /** The connection to a peer broke: what was sent may be lost. */
   peerLost(peer: number): void {
-    for (const member of this.#ticking) member.peerLost(peer)
+    this.#stepAll({ type: 'peerLost', peer })
+  }
+
+  /** A peer shows that it lives, for all quiet quorums that this broker has with it. */
+  pulse(from: number, pulse: Pulse): void {
+    this.#pulses.receive(from, pulse, this.#options.world.clock.monotonic())
   }
 
   /** Closes every member that is still open, and the ticker. */
@@ -204,6 +230,13 @@ export class ReplicaHost {
     await Promise.all([...this.#members.values()].map((member) => member.close()))
     this.#timer?.cancel()
     this.#flushes.close()
+  }
+
+  /** A word counts only if it was given in the session whose pulses are heard. */
+  #checked(from: number, message: Message<Entries>): Message<Entries> {
+    if (message.type !== 'heartbeat' && message.type !== 'heartbeatReply') return message
+    if (message.session === 0 || this.#pulses.keeps(from, message.session)) return message
+    return { ...message, session: 0 }
   }
 
   #stir(member: Member): void {
@@ -243,6 +276,8 @@ export class ReplicaHost {
       if (this.#outgoing.size === 0 && !this.#isDraining)
         this.#options.world.clock.soon(() => this.#sendAll())
       this.#outgoing.set(to, [message])
+      this.#pulses.meet(to, this.#options.world.clock.monotonic())
+      this.#maybeTick()
     }
   }
 
@@ -254,7 +289,7 @@ export class ReplicaHost {
   }
 
   #follow(member: Member): void {
-    if (!member.hasPeers) this.#ticking.delete(member)
+    if (member.deadlineMs === Infinity) this.#ticking.delete(member)
     else if (!this.#ticking.has(member) && this.#members.has(member.name)) {
       this.#ticking.add(member)
       this.#maybeTick()
@@ -268,7 +303,8 @@ export class ReplicaHost {
   }
 
   #maybeTick(): void {
-    if (this.#timer !== null || this.#ticking.size === 0 || this.#isClosed) return
+    const isNeeded = this.#ticking.size > 0 || this.#pulses.hasPeers
+    if (this.#timer !== null || !isNeeded || this.#isClosed) return
     const { world, settings } = this.#options
     this.#tickDueMs = world.clock.monotonic() + settings.tickMs
     this.#timer = world.clock.setTimer(settings.tickMs, () => this.#tick())
@@ -282,9 +318,24 @@ export class ReplicaHost {
     else clock.soon(() => clock.soon(() => this.#tickAll()))
   }
 
+  #maybeRenounce(): void {
+    if (!this.#isRenouncing) return
+    this.#isRenouncing = false
+    this.#pulses.renounce()
+    this.#stepAll({ type: 'renounced' })
+  }
+
+  #stepAll(event: HostEvent): void {
+    for (const member of this.#members.values()) member.step(event)
+  }
+
   #tickAll(): void {
     const nowMs = this.#options.world.clock.monotonic()
-    for (const member of this.#ticking) if (member.deadlineMs <= nowMs) member.tick(nowMs)
+    // A pulse speaks for what all members are now: none of them is in the middle of a turn.
+    if (this.#stirred.length > 0) this.#drain()
+    this.#maybeRenounce()
+    this.#pulses.tick(nowMs)
+    for (const member of this.#ticking) if (member.deadlineMs <= nowMs) member.step({ type: 'tick', nowMs })
     this.#timer = null
     this.#maybeTick()
   }

@@ -20,7 +20,7 @@ export function standings(raft: Raft<Entries>, log: Log, nowMs: number): readonl
     contactMs: nowMs,
     caughtUpMs: nowMs,
   }
-  const others = raft.progress.map(({ id, matched, durable, contactMs, caughtUpMs }) => ({
+  const others = raft.progress(nowMs).map(({ id, matched, durable, contactMs, caughtUpMs }) => ({
     id,
     isVoter: voters.includes(id),
     endOffset: offsetAt(matched),

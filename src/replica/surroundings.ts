@@ -1,4 +1,5 @@
 import type { Log } from '../log/log.ts'
+import type { Event } from '../raft/event.ts'
 import type { Message } from '../raft/message.ts'
 import type { Raft } from '../raft/raft.ts'
 import type { BallotFile } from './ballot-file.ts'
@@ -20,10 +21,18 @@ export interface Surroundings {
   flushIn(member: Member, delayMs: number): void
   post(to: number, replica: string, message: Message<Entries>): void
   forget(member: Member): void
-  /** Others receive its log, or none do any more. */
-  peersChanged(member: Member): void
+  /** The end of a member's turn: it may want the ticker, or not any more. */
+  turned(member: Member): void
+  /** A member cannot stand by the word that it gave to others: see pulses.ts. */
+  renounce(): void
   onEvent(event: ReplicaEvent): void
 }
+
+/** Time passes, peers come and go. */
+export type HostEvent = Extract<
+  Event<Entries>,
+  { type: 'tick' | 'peerLost' | 'peerWell' | 'peerUnwell' | 'renounced' }
+>
 
 export interface MemberOptions {
   readonly name: string

@@ -13,6 +13,7 @@ export interface VoterChangesOptions {
   readonly log: Log
   readonly raft: Raft<Entries>
   readonly identities: Identities
+  readonly nowMs: () => number
   readonly step: (event: Event<Entries>) => void
   /** Where written counts as durable, a loss of power makes a voter forget, and that was chosen. */
   readonly isWrittenDurable: () => boolean
@@ -39,7 +40,7 @@ export class VoterChanges {
 
   /** As leader. @throws Refused; see Member#changeVoters */
   async change(voters: readonly number[]): Promise<void> {
-    const { name, raft, step } = this.#options
+    const { name, raft, step, nowMs } = this.#options
     if (voters.length === 0 || new Set(voters).size < voters.length) {
       throw new Refused(
         'INVALID_REPLICA_ASSIGNMENT',
@@ -52,7 +53,7 @@ export class VoterChanges {
     if (haveSame(voters, raft.membership.voters)) return
     await new Promise<void>((resolve, reject) => {
       this.#wanted = { voters, resolve, reject }
-      step({ type: 'changeVoters', voters })
+      step({ type: 'changeVoters', voters, nowMs: nowMs() })
     })
   }
 

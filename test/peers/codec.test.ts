@@ -36,6 +36,8 @@ const entries = record({
     maxLength: 3,
   }),
 })
+/** Of a broker's pulses; 0: no word is given. */
+const session = fc.integer({ min: 0, max: 0xffff_ffff })
 const type = <T extends string>(name: T) => fc.constant(name)
 const message: fc.Arbitrary<QuorumMessage> = fc.oneof(
   record({
@@ -76,13 +78,20 @@ const message: fc.Arbitrary<QuorumMessage> = fc.oneof(
     positionEpoch: int,
     attempt: int,
   }),
-  record({ type: type('heartbeat'), epoch: int, sentMs: fc.double({ noNaN: true }), highWatermark: long }),
+  record({
+    type: type('heartbeat'),
+    epoch: int,
+    sentMs: fc.double({ noNaN: true }),
+    highWatermark: long,
+    session,
+  }),
   record({
     type: type('heartbeatReply'),
     epoch: int,
     sentMs: fc.double({ noNaN: true }),
     matched: long,
     durable: long,
+    session,
   }),
   record({ type: type('advance'), epoch: int, highWatermark: long }),
   record({ type: type('timeoutNow'), epoch: int }),
@@ -174,18 +183,18 @@ t.test('batches leave as they lie in memory: no copy', async (t) => {
   t.ok(frame.bytes - batch.length < 250, `${frame.bytes - batch.length} bytes beside the batch`)
 })
 
-t.test('a turn of a thousand quorums is one frame of 22 bytes each', async (t) => {
+t.test('a turn of a thousand quorums is one frame of 26 bytes each', async (t) => {
   const wire = new Wire()
   const beats = Array.from({ length: 1000 }, (_, index): PeerMessage => {
     return {
       replica: `${topic}-${index}`,
-      message: { type: 'heartbeat', epoch: 3, sentMs: 1.5, highWatermark: index },
+      message: { type: 'heartbeat', epoch: 3, sentMs: 1.5, highWatermark: index, session: 7 },
     }
   })
   t.same(wire.receive(wire.bytesOf(beats)), beats)
   t.equal(wire.frames, 1)
   const again = wire.bytesOf(beats)
-  t.ok(again.length < 22_100, `${again.length} bytes when the names are known`)
+  t.ok(again.length < 26_100, `${again.length} bytes when the names are known`)
   t.same(wire.receive(again), beats)
 })
 
@@ -211,7 +220,10 @@ t.test('numbers for replicas are used up, and begin anew', async (t) => {
 t.test('no damage to a single byte goes unnoticed', async (t) => {
   const some: PeerMessage[] = [
     append(0, [placed(5, 'first'), placed(6, 'second', 'third')]),
-    { replica: `${topic}-0`, message: { type: 'heartbeat', epoch: 3, sentMs: 1.5, highWatermark: 9 } },
+    {
+      replica: `${topic}-0`,
+      message: { type: 'heartbeat', epoch: 3, sentMs: 1.5, highWatermark: 9, session: 0 },
+    },
     append(1, [placed(1, 'other')]),
   ]
   const sound = new Wire().bytesOf(some)
@@ -253,7 +265,10 @@ t.test('a damaged size is found with its prefix, not after so many bytes', async
 t.test('frames that are whole and make no sense are malformed, and nothing else', async (t) => {
   const heads = new Wire().bytesOf([
     append(0, [placed(5, 'first')]),
-    { replica: `${topic}-0`, message: { type: 'heartbeat', epoch: 3, sentMs: 1.5, highWatermark: 9 } },
+    {
+      replica: `${topic}-0`,
+      message: { type: 'heartbeat', epoch: 3, sentMs: 1.5, highWatermark: 9, session: 0 },
+    },
   ])
   const cutter = new FrameCutter(1 << 27)
   cutter.push(heads)

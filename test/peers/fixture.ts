@@ -15,6 +15,7 @@ import { type Inbox, PeerNetwork } from '../../src/peers/peer-network.ts'
 import { type PeerSettings, peerSettingsOf } from '../../src/peers/settings.ts'
 import type { Member } from '../../src/replica/member.ts'
 import type { PeerMessage } from '../../src/replica/outbox.ts'
+import type { Pulse } from '../../src/replica/pulses.ts'
 import { type HostSettings, ReplicaHost } from '../../src/replica/replica-host.ts'
 
 export const clusterId = 'c1'
@@ -47,6 +48,7 @@ export class Node {
   readonly network: PeerNetwork
   readonly events: PeerEvent[] = []
   readonly lost: number[] = []
+  readonly pulses: { from: number; pulse: Pulse }[] = []
   readonly got: { from: number; replica: string; message: PeerMessage['message'] }[] = []
   readonly address: string
   readonly diskId: string
@@ -69,6 +71,7 @@ export class Node {
           this.got.push({ from, replica, message })
           return replica.startsWith(topic)
         },
+        pulse: (from, pulse) => this.pulses.push({ from, pulse }),
         peerLost: (peer) => this.lost.push(peer),
         identify: () => {},
       },
@@ -149,6 +152,7 @@ export class HostedNode extends Node {
       ...options,
       inbox: {
         receive: (from, replica, message) => this.host.receive(from, replica, message),
+        pulse: (from, pulse) => this.host.pulse(from, pulse),
         peerLost: (peer) => {
           this.lost.push(peer)
           this.host.peerLost(peer)

@@ -12,7 +12,7 @@ import { clusterId, diskIdOf, meet, type Node, peerSettings, Stage, topic } from
 
 const replica = `${topic}-0`
 const beat = (highWatermark: number): PeerMessage => {
-  return { replica, message: { type: 'heartbeat', epoch: 1, sentMs: 0, highWatermark } }
+  return { replica, message: { type: 'heartbeat', epoch: 1, sentMs: 0, highWatermark, session: 0 } }
 }
 const batch = batchOf('v'.repeat(50_000))
 stamp(batch, 0, { baseOffset: 0, leaderEpoch: 1 })

@@ -18,6 +18,9 @@
  *     > lost 1->2                  1 is told that its connection to 2 broke
  *     > transfer 1->2              the leader is told to hand over
  *     > confirm 1: 7               the leader is asked, as question 7, whether it still leads
+ *     > pulses 1 2 3               pulses go between these brokers from now on; the session of member 2 is 20, then 21, ...
+ *     > unwell 1: 2 heard 300      1 does not hear the pulses of 2 any more, and last did at 300; `well 1: 2`: it does again
+ *     > renounced 1                the session of 1 is over, and it tells its members
  *     > voters 1: 2 3 4            the leader is told who is to vote; `abandon 1` gives it up
  *     > observers 1: 5             the leader is told who else receives the log
  *     > trim 1: 5                  1 forgets what lies below position 5; an image stands for it
@@ -49,6 +52,7 @@ export class Conversation {
   readonly #members = new Map<number, Member>()
   readonly #links = new Map<string, OnLink[]>()
   readonly #cut = new Set<string>()
+  readonly #sessions = new Map<number, { session: number; well: Set<number> }>()
   #ids: number[] = []
   #voters: number[] = []
   #nowMs = 0
@@ -79,6 +83,7 @@ export class Conversation {
         this.#nowMs = 0
         this.#links.clear()
         this.#cut.clear()
+        this.#sessions.clear()
         this.#members.clear()
         for (const id of this.#ids) {
           this.#disks.set(id, { entries: [], ballot: { epoch: Number(epoch), votedFor: -1 } })
@@ -147,8 +152,34 @@ export class Conversation {
         this.#member(first).raft.step({ type: 'transfer', to: second, nowMs: this.#nowMs })
         break
       case 'voters':
-        this.#member(first).raft.step({ type: 'changeVoters', voters: numbers.slice(1) })
+        this.#member(first).raft.step({
+          type: 'changeVoters',
+          voters: numbers.slice(1),
+          nowMs: this.#nowMs,
+        })
         break
+      case 'pulses':
+        this.#sessions.clear()
+        for (const id of numbers) this.#sessions.set(id, { session: id * 10, well: new Set(numbers) })
+        break
+      case 'unwell': {
+        const heardMs = numbers[2] ?? 0
+        this.#sessions.get(first)?.well.delete(second)
+        this.#member(first).raft.step({ type: 'peerUnwell', peer: second, heardMs, contactMs: heardMs })
+        break
+      }
+      case 'well': {
+        const session = this.#sessions.get(second)?.session ?? 0
+        this.#sessions.get(first)?.well.add(second)
+        this.#member(first).raft.step({ type: 'peerWell', peer: second, session })
+        break
+      }
+      case 'renounced': {
+        const sessions = this.#sessions.get(first)
+        if (sessions !== undefined) sessions.session++
+        this.#member(first).raft.step({ type: 'renounced' })
+        break
+      }
       case 'confirm':
         this.#member(first).raft.step({ type: 'confirm', question: second, nowMs: this.#nowMs })
         break
@@ -263,6 +294,13 @@ export class Conversation {
         settings,
         // Each member waits its own time: 1100 ms, 1200 ms, ...
         random: () => id / 10,
+        pulses: {
+          sessionWith: (peer: number) => {
+            const sessions = this.#sessions.get(id)
+            return sessions?.well.has(peer) === true ? sessions.session : 0
+          },
+          contactMs: () => this.#nowMs,
+        },
         appendEntriesMax: this.#appendEntriesMax,
         tell: (line: string) => this.#tell(line),
       }

@@ -23,9 +23,9 @@ export function describeMessage(message: Message<readonly Entry[]>): string {
     case 'conflict':
       return `conflict epoch ${epoch}, at ${message.from}, try ${message.position}@${message.positionEpoch}`
     case 'heartbeat':
-      return `heartbeat epoch ${epoch}, hw ${message.highWatermark}`
+      return `heartbeat epoch ${epoch}, hw ${message.highWatermark}${word(message.session)}`
     case 'heartbeatReply':
-      return `heartbeat reply epoch ${epoch}, matched ${message.matched}, durable ${message.durable}`
+      return `heartbeat reply epoch ${epoch}, matched ${message.matched}, durable ${message.durable}${word(message.session)}`
     case 'advance':
       return `advance epoch ${epoch}, hw ${message.highWatermark}`
     case 'timeoutNow':
@@ -41,6 +41,9 @@ export function describeMessage(message: Message<readonly Entry[]>): string {
       return `fenced, mine is epoch ${epoch}`
   }
 }
+
+/** Given in that session of the sender. */
+const word = (session: number): string => (session === 0 ? '' : `, my word in session ${session}`)
 
 /** `{1 2 3}`, or `{1 2 3 -> 2 3 4}` when joint. */
 export function describeMembership({ voters, outgoing }: Pick<Membership, 'voters' | 'outgoing'>): string {

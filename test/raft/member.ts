@@ -8,7 +8,7 @@ import type { PlacedMembership } from '../../src/raft/membership.ts'
 import type { Envelope, Install, Message } from '../../src/raft/message.ts'
 import { Raft } from '../../src/raft/raft.ts'
 import type { Ballot, InstallRequest, Operation } from '../../src/raft/ready.ts'
-import type { RaftSettings } from '../../src/raft/state.ts'
+import type { PeerPulses, RaftSettings } from '../../src/raft/state.ts'
 import { describeMembership } from './describe.ts'
 
 /** One entry of the log: a mark ('E') or a batch, `units` positions wide. */
@@ -41,6 +41,9 @@ export interface MemberOptions {
   readonly random: () => number
   /** Entries of one append at most, so that random schedules meet logs cut at every place. */
   readonly appendEntriesMax: number
+  readonly pulses?: PeerPulses
+  /** It cannot stand by its word. */
+  readonly renounce?: () => void
   /** Hears everything that happens, for conversations. */
   readonly tell?: (line: string) => void
 }
@@ -100,6 +103,7 @@ export class Member {
       extents: { start, startEpoch, end: this.end, durable: this.end, epochs },
       settings: options.settings,
       random: options.random,
+      ...(options.pulses === undefined ? {} : { pulses: options.pulses }),
       nowMs,
     })
   }
@@ -164,6 +168,10 @@ export class Member {
         this.#tell(`ballot: epoch ${ready.ballot.epoch} for ${ready.ballot.votedFor}`)
       }
       leaving.push(...ready.messages)
+      if (ready.renounced) {
+        this.#options.renounce?.()
+        this.#tell('its word is void')
+      }
       if (ready.confirmed >= 0) this.#tell(`confirmed ${ready.confirmed}`)
       this.#promises.push(...ready.promises)
       for (const request of ready.installs) leaving.push(this.#pieceFor(request))

@@ -5,9 +5,10 @@
  */
 import assert from 'node:assert/strict'
 import { SeededRandom } from '../../src/embedded/seeded-random.ts'
-import type { Message } from '../../src/raft/message.ts'
 import { majority } from '../../src/raft/quorum.ts'
 import type { RaftSettings } from '../../src/raft/state.ts'
+import type { Pulse } from '../../src/replica/pulses.ts'
+import { Host, type Said } from './host.ts'
 import { type Disk, type Entry, Member } from './member.ts'
 
 export interface Schedule {
@@ -15,6 +16,8 @@ export interface Schedule {
   readonly voters: number
   /** Voters come and go, logs are trimmed. */
   readonly changes?: boolean
+  /** Quorums fall silent when nothing happens, and brokers send pulses. */
+  readonly quiet?: boolean
 }
 
 export interface Outcome {
@@ -26,9 +29,12 @@ export interface Outcome {
   readonly installs: number
   /** The largest number of messages under way between any two members. */
   readonly underWay: number
+  /** Heartbeats and answers that gave a word. */
+  readonly pledges: number
 }
 
-type UnderWay = { to: number; from: number; message: Message<readonly Entry[]>; dueMs: number }
+type UnderWay = { to: number; from: number; message: Said; dueMs: number }
+type PulseUnderWay = { to: number; from: number; pulse: Pulse; dueMs: number }
 
 export class RandomQuorum {
   readonly #random: SeededRandom
@@ -41,6 +47,10 @@ export class RandomQuorum {
   readonly #faults: { loss: number; repeat: number; crash: number; cut: number; slowDisk: number }
   readonly #disks = new Map<number, Disk>()
   readonly #members = new Map<number, Member>()
+  readonly #isQuiet: boolean
+  readonly #hosts = new Map<number, Host>()
+  #pulses: PulseUnderWay[] = []
+  #pledges = 0
   readonly #cut = new Set<string>()
   readonly #leaders = new Map<number, number>()
   /** By position: the entry that was committed there, and the epoch that the committing leader was in. */
@@ -56,12 +66,15 @@ export class RandomQuorum {
 
   constructor(schedule: Schedule) {
     this.#random = new SeededRandom(schedule.seed)
+    this.#isQuiet = schedule.quiet === true
     const others = schedule.changes === true ? 2 : 0
     this.#ids = Array.from({ length: schedule.voters + others }, (_, index) => index + 1)
     this.#voters = this.#ids.slice(0, schedule.voters)
     const random = this.#random
     // Swarm: each run tosses which faults it has at all, and its own limits; tiny appends find what large ones hide (R-09).
-    const toss = (most: number): number => (random.chance(0.6) ? random.float() * most : 0)
+    // Where faults never rest, nothing is ever quiet.
+    const share = this.#isQuiet ? 0.2 : 1
+    const toss = (most: number): number => (random.chance(0.6) ? random.float() * most * share : 0)
     this.#faults = {
       loss: toss(0.3),
       repeat: toss(0.2),
@@ -97,6 +110,7 @@ export class RandomQuorum {
       configurations: this.#configurations,
       installs: this.#installs,
       underWay: this.#underWay,
+      pledges: this.#pledges,
     }
   }
 
@@ -113,8 +127,12 @@ export class RandomQuorum {
         this.#crash(id, member)
         continue
       }
+      if (this.#isQuiet && random.chance(0.3)) {
+        this.#post(id, member.turn())
+        this.#hosts.get(id)?.tick(this.#others(id), this.#nowMs)
+      }
       if (random.chance(0.3)) member.raft.step({ type: 'tick', nowMs: this.#nowMs })
-      if (member.raft.isReady && member.raft.acceptsProposals && random.chance(this.#isCalm ? 0.02 : 0.2)) {
+      if (member.raft.isReady && member.raft.acceptsProposals && random.chance(this.#proposes)) {
         member.propose(`p${this.#proposals++}`, 1 + random.below(3))
       }
       if (member.raft.role === 'leader' && random.chance(0.002)) {
@@ -131,6 +149,16 @@ export class RandomQuorum {
     for (const [id, member] of this.#members) this.#check(id, member)
   }
 
+  /** Quorums that always have something to do are never quiet. */
+  get #proposes(): number {
+    if (this.#isQuiet) return Math.floor(this.#nowMs / 1000) % 2 === 0 ? 0.1 : 0.002
+    return this.#isCalm ? 0.02 : 0.2
+  }
+
+  #others(id: number): number[] {
+    return this.#ids.filter((other) => other !== id)
+  }
+
   #changeVoters(member: Member): void {
     const random = this.#random
     const some = this.#ids.filter(() => random.chance(0.5))
@@ -138,7 +166,11 @@ export class RandomQuorum {
     if (dice < 0.2) member.raft.step({ type: 'abandonChange' })
     else if (dice < 0.4) member.raft.step({ type: 'observers', observers: some, nowMs: this.#nowMs })
     else
-      member.raft.step({ type: 'changeVoters', voters: some.length > 0 ? some : [pick(random, this.#ids)] })
+      member.raft.step({
+        type: 'changeVoters',
+        voters: some.length > 0 ? some : [pick(random, this.#ids)],
+        nowMs: this.#nowMs,
+      })
   }
 
   #trim(member: Member): void {
@@ -167,6 +199,7 @@ export class RandomQuorum {
   #post(from: number, envelopes: readonly { to: number; message: UnderWay['message'] }[]): void {
     const random = this.#random
     for (const { to, message } of envelopes) {
+      this.#hosts.get(from)?.sends(message)
       if (this.#cut.has(`${from}->${to}`) || (!this.#isCalm && random.chance(this.#faults.loss))) continue
       const copies = !this.#isCalm && random.chance(this.#faults.repeat) ? 2 : 1
       for (let copy = 0; copy < copies; copy++) {
@@ -177,7 +210,24 @@ export class RandomQuorum {
     this.#underWay = Math.max(this.#underWay, this.#network.length)
   }
 
+  #postPulse(from: number, to: number, pulse: Pulse): void {
+    const random = this.#random
+    if (this.#cut.has(`${from}->${to}`) || (!this.#isCalm && random.chance(this.#faults.loss))) return
+    const delayMs = random.chance(0.05) && !this.#isCalm ? random.below(300) : random.below(8)
+    this.#pulses.push({ from, to, pulse, dueMs: this.#nowMs + delayMs })
+  }
+
+  #deliverPulses(): void {
+    const due = this.#pulses.filter(({ dueMs }) => dueMs <= this.#nowMs)
+    this.#pulses = this.#pulses.filter(({ dueMs }) => dueMs > this.#nowMs)
+    for (const { from, to, pulse } of due) {
+      if (this.#cut.has(`${from}->${to}`)) continue
+      this.#hosts.get(to)?.receive(from, pulse, this.#nowMs)
+    }
+  }
+
   #deliver(): void {
+    this.#deliverPulses()
     const due = this.#network.filter(({ dueMs }) => dueMs <= this.#nowMs)
     this.#network = this.#network.filter(({ dueMs }) => dueMs > this.#nowMs)
     while (due.length > 0) {
@@ -185,7 +235,7 @@ export class RandomQuorum {
       const [{ from, to, message }] = due.splice(at, 1) as [UnderWay]
       const member = this.#members.get(to)
       if (member === undefined || this.#cut.has(`${from}->${to}`)) continue
-      member.receive(from, message, this.#nowMs)
+      member.receive(from, this.#hosts.get(to)?.checked(from, message) ?? message, this.#nowMs)
       // Not always: several messages may arrive in one turn.
       if (this.#random.chance(0.7)) this.#work(to, member)
     }
@@ -220,20 +270,33 @@ export class RandomQuorum {
       disk.entries = member.entries.slice(0, disk.entries.length + kept)
     }
     this.#members.delete(id)
+    this.#pledges += this.#hosts.get(id)?.pledges ?? 0
+    this.#hosts.delete(id)
     this.#watermarks.delete(id)
   }
 
   #start(id: number): void {
     const disk = this.#disks.get(id)
     assert.ok(disk !== undefined)
+    const host = new Host({
+      seed: this.#random.below(1_000_000),
+      everyMs: this.#settings.heartbeatMs,
+      silenceMs: this.#settings.electionTimeoutMs / 2,
+      send: (to, pulse) => this.#postPulse(id, to, pulse),
+    })
     const options = {
+      ...(this.#isQuiet ? { pulses: host, renounce: host.renounce } : {}),
       id,
       voters: this.#voters,
       settings: this.#settings,
       random: () => this.#random.float(),
       appendEntriesMax: this.#appendEntriesMax,
     }
-    this.#members.set(id, new Member(options, disk, this.#nowMs))
+    const member = new Member(options, disk, this.#nowMs)
+    this.#members.set(id, member)
+    if (!this.#isQuiet) return
+    host.member = member
+    this.#hosts.set(id, host)
   }
 
   #check(id: number, member: Member): void {

@@ -2,6 +2,7 @@
 import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
 import type { Member } from '../../src/replica/member.ts'
 import type { PeerMessage } from '../../src/replica/outbox.ts'
+import type { Pulse } from '../../src/replica/pulses.ts'
 import type { ReplicaSettings } from '../../src/replica/replica.ts'
 import type { HostSettings } from '../../src/replica/replica-host.ts'
 import { Broker } from './fixture.ts'
@@ -14,6 +15,7 @@ export class Cluster {
   /** Messages that came to another broker, by kind. */
   readonly sent = new Map<string, number>()
   frames = 0
+  pulses = 0
   voters: readonly number[]
   settings: Partial<ReplicaSettings> = {}
   /** Disks of the voters, when the quorum was decided on. */
@@ -31,9 +33,15 @@ export class Cluster {
         if (!this.#cut.has(`${from}->${to}`)) this.#deliver(from, to, messages)
       })
     }
+    const pulse = (from: number, to: number, pulse: Pulse): void => {
+      this.pulses++
+      this.clock.soon(() => {
+        if (!this.#cut.has(`${from}->${to}`)) this.#deliverPulse(from, to, pulse)
+      })
+    }
     const ids = Array.from({ length: size }, (_, index) => index + 1)
     this.voters = ids
-    this.brokers = ids.map((id) => new Broker({ id, clock: this.clock, send, settings }))
+    this.brokers = ids.map((id) => new Broker({ id, clock: this.clock, send, pulse, settings }))
   }
 
   get ids(): number[] {
@@ -59,6 +67,12 @@ export class Cluster {
     else for (const { replica, message } of messages) broker.host.receive(from, replica, message)
   }
 
+  #deliverPulse(from: number, to: number, pulse: Pulse): void {
+    const broker = this.brokers[to - 1] as Broker
+    if (broker.process.isStalled) this.#held.push(() => this.#deliverPulse(from, to, pulse))
+    else broker.host.pulse(from, pulse)
+  }
+
   deliverHeld(): void {
     const held = this.#held.splice(0)
     this.clock.soon(() => {
@@ -74,6 +88,10 @@ export class Cluster {
   /** Cut off both ways, from everybody. */
   isolate(id: number): void {
     for (const other of this.ids) this.#cut.add(`${id}->${other}`).add(`${other}->${id}`)
+  }
+  /** What one says does not reach the other. */
+  cut(from: number, to: number): void {
+    this.#cut.add(`${from}->${to}`)
   }
   heal(): void {
     this.#cut.clear()

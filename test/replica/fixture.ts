@@ -11,6 +11,7 @@ import { BatchBuilder, readRecords } from '../../src/records/records.ts'
 import { batchPositions } from '../../src/records/scan.ts'
 import type { Member } from '../../src/replica/member.ts'
 import type { PeerMessage } from '../../src/replica/outbox.ts'
+import type { Pulse } from '../../src/replica/pulses.ts'
 import type { Replica, ReplicaSettings } from '../../src/replica/replica.ts'
 import type { ReplicaEvent } from '../../src/replica/replica-event.ts'
 import { type HostSettings, ReplicaHost } from '../../src/replica/replica-host.ts'
@@ -44,6 +45,7 @@ export class Broker {
   readonly events: ReplicaEvent[] = []
   readonly #random: SeededRandom
   readonly #send: (from: number, to: number, messages: readonly PeerMessage[]) => void
+  readonly #pulse: (from: number, to: number, pulse: Pulse) => void
   /** What happens instead of a disk operation. */
   fault: (operation: DiskOperation) => DiskFault | undefined = () => undefined
   /** Resolves when the device is done. */
@@ -62,6 +64,7 @@ export class Broker {
       clock?: VirtualClock
       settings?: Partial<HostSettings>
       send?: (from: number, to: number, messages: readonly PeerMessage[]) => void
+      pulse?: (from: number, to: number, pulse: Pulse) => void
     } = {},
   ) {
     this.id = options.id ?? 1
@@ -70,6 +73,7 @@ export class Broker {
     this.process = new Stalling(this.clock)
     this.#settings = { ...hostSettings, ...options.settings }
     this.#send = options.send ?? (() => {})
+    this.#pulse = options.pulse ?? (() => {})
     this.#random = new SeededRandom(this.id)
     this.disk = new SimDisk({
       clock: this.clock,
@@ -96,7 +100,10 @@ export class Broker {
       nodeId: this.id,
       diskId: this.diskId,
       // The dead send nothing.
-      outbox: { send: (to, messages) => this.#life === life && this.#send(this.id, to, messages) },
+      outbox: {
+        send: (to, messages) => this.#life === life && this.#send(this.id, to, messages),
+        pulse: (to, pulse) => this.#life === life && this.#pulse(this.id, to, pulse),
+      },
       settings: this.#settings,
       onEvent: (event) => this.events.push(event),
     })

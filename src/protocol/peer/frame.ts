@@ -27,4 +27,5 @@ export const frameKinds = {
   messages: 7,
   request: 8,
   response: 9,
+  pulse: 10,
 } as const

@@ -5,7 +5,7 @@
  *     section  int8 kind, then its layout: the messages of one kind that follow each other; their replicas beside them
  *     payload  the batches of all appends, in order
  *
- * Replicas are numbers that the sender gives out for a connection, each said once with its name: a heartbeat then costs 22 bytes
+ * Replicas are numbers that the sender gives out for a connection, each said once with its name: a heartbeat then costs 26 bytes
  * and no text (60 with the name, and five times the time to read it).
  *
  * The places of a batch are its first 21 bytes (base offset, size, leader epoch, its own checksum): what its checksum leaves out.
@@ -80,12 +80,18 @@ export const conflicts = messages('conflicts', {
   positionEpoch: int32,
   attempt: int32,
 })
-export const heartbeats = messages('heartbeats', { epoch: int32, sentMs: float64, highWatermark: int64 })
+export const heartbeats = messages('heartbeats', {
+  epoch: int32,
+  sentMs: float64,
+  highWatermark: int64,
+  session: uint32,
+})
 export const heartbeatReplies = messages('heartbeatReplies', {
   epoch: int32,
   sentMs: float64,
   matched: int64,
   durable: int64,
+  session: uint32,
 })
 export const advances = messages('advances', { epoch: int32, highWatermark: int64 })
 export const timeoutNows = messages('timeoutNows', { epoch: int32 })
