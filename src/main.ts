@@ -54,6 +54,8 @@ export interface RunningBroker {
   readonly peer: string | null
   /** null while there is no HTTP. */
   readonly http: string | null
+  /** Resolves when this broker was taken out of its cluster, and has stopped because of that. */
+  readonly retired: Promise<void>
   /** Hands over what others can lead, answers what is under way, flushes, and lets go of everything. */
   stop(): Promise<void>
 }
@@ -68,6 +70,10 @@ const handOverShare = 0.5
 export async function startBroker(options: StartOptions): Promise<RunningBroker> {
   const { nodeId, dataDir, host, port, settings, onEvent } = options
   const world = options.world ?? nodeWorld()
+  let retire: () => void = () => {}
+  const retired = new Promise<void>((resolve) => {
+    retire = resolve
+  })
   const broker = await LocalBroker.open({
     nodeId,
     world,
@@ -77,6 +83,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     voters: options.voters ?? [],
     peer: peerPort(options, world),
     onEvent,
+    onRetired: () => retire(),
   })
   const giveUp = (): void => void broker.close()
   options.signal?.addEventListener('abort', giveUp)
@@ -91,18 +98,20 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
       await server.close(0)
       throw error
     }
+    const stop = once(async () => {
+      const graceMs = settings.get('controlled.shutdown.timeout.ms')
+      await broker.handOver(graceMs * handOverShare)
+      await Promise.all([server.close(graceMs), broker.releaseWaiting()])
+      await broker.close()
+    })
     return {
       nodeId,
       clusterId: broker.clusterId,
       bootstrap: `${reachable(host)}:${server.port}`,
       peer: peerOf(broker),
       http: null,
-      stop: once(async () => {
-        const graceMs = settings.get('controlled.shutdown.timeout.ms')
-        await broker.handOver(graceMs * handOverShare)
-        await Promise.all([server.close(graceMs), broker.releaseWaiting()])
-        await broker.close()
-      }),
+      retired: retired.then(stop),
+      stop,
     }
   } catch (error) {
     await broker.close()

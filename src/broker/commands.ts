@@ -79,7 +79,12 @@ export class Commands {
     const leader = this.#leader()
     if (peering === null || leader === undefined)
       throw new Refused('NOT_CONTROLLER', 'nobody leads the cluster now')
-    return await peering.call(leader, kind, payload, this.#options.timeoutMs())
+    try {
+      return await peering.call(leader, kind, payload, this.#options.timeoutMs())
+    } catch (error) {
+      if (!(error instanceof Refused) || error.code !== 'BROKER_NOT_AVAILABLE') throw error
+      throw new Refused('NOT_CONTROLLER', `this broker cannot reach the controller: ${error.detail}`)
+    }
   }
 
   /** Resolves when this broker has applied all that was committed when `answer` left. */

@@ -36,12 +36,11 @@ export class GroupsTopic {
   release(topic: Topic): void {
     for (const [index, executor] of this.executors.entries()) {
       if (executor === undefined || topic.placements[index]?.includes(this.#options.nodeId)) continue
-      executor.close()
-      this.executors[index] = undefined
+      this.drop(index)
     }
   }
 
-  /** Stops the one of a partition that is set aside. */
+  /** Stops the one of a partition whose replica is closed, and perhaps opened again. */
   drop(index: number): void {
     this.executors[index]?.close()
     this.executors[index] = undefined

@@ -85,6 +85,20 @@ export class HostedTopics {
     })
   }
 
+  /** There is room on the disk: partitions that met its end are opened again. */
+  reopenFull(): void {
+    const { image, partitions, groups } = this.#options
+    for (const { topicId, index } of partitions.full) {
+      const topic = image.topics.byId(topicId)
+      if (topic === undefined || this.#underWay.has(topic.name)) continue
+      this.#follow(topic.name, async () => {
+        if (topic.name === groupsTopicName) groups.drop(index)
+        await partitions.reset(topic, index)
+        await this.#open(topic)
+      })
+    }
+  }
+
   /** A topic is deleted. */
   remove(topic: Topic): void {
     // Nobody waits for its leaders any more.

@@ -15,6 +15,7 @@ import type { Replica, ReplicaSettings } from '../replica/replica.ts'
 import type { ReplicaHost } from '../replica/replica-host.ts'
 import type { BrokerEvent } from './broker.ts'
 import type { DataFolder } from './data-folder.ts'
+import type { DiskSpace } from './disk-space.ts'
 import { Partition } from './partition.ts'
 
 export interface HostedOptions {
@@ -25,6 +26,7 @@ export interface HostedOptions {
   readonly host: ReplicaHost
   readonly settings: Settings
   readonly image: Readonly<ClusterState>
+  readonly space: Pick<DiskSpace, 'refusal' | 'take'>
   readonly onEvent: (event: BrokerEvent) => void
 }
 
@@ -118,7 +120,7 @@ export class HostedPartitions {
     await this.#turn()
     try {
       if (this.#isClosed) return null
-      const { folder, settings, onEvent } = this.#options
+      const { folder, settings, space, onEvent } = this.#options
       const effective = settingsOf(settings, topic)
       assert(topic.placements[index] !== undefined, 'a partition that is opened has a placement')
       const key = keyOf(topic.id, index)
@@ -129,7 +131,15 @@ export class HostedPartitions {
       const onDamaged = (fault: Faulted) => {
         if (this.#onDamaged(topic, index, fault)) this.#faults.set(key, fault)
       }
-      const partition = new Partition({ topic, index, replica, settings: effective, onEvent, onDamaged })
+      const partition = new Partition({
+        topic,
+        index,
+        replica,
+        settings: effective,
+        space,
+        onEvent,
+        onDamaged,
+      })
       try {
         // With other voters it may take an election, and those others.
         if (this.#isSoleVoter(replica)) await replica.whenReady()
@@ -206,6 +216,22 @@ export class HostedPartitions {
       ...founders,
       settings: replicaSettings(settings, this.#options.settings),
     })
+  }
+
+  /** Those that met the end of the disk: there may be room now. */
+  get full(): { readonly topicId: string; readonly index: number }[] {
+    return [...this.#faults].flatMap(([key, { cause }]) => {
+      const at = key.lastIndexOf('-')
+      return isFull(cause) ? [{ topicId: key.slice(0, at), index: Number(key.slice(at + 1)) }] : []
+    })
+  }
+
+  /** Closes a partition that is offline: the next `open` tries again. */
+  async reset(topic: Topic, index: number): Promise<void> {
+    const key = keyOf(topic.id, index)
+    await this.#closeAll([key])
+    this.#openings.delete(key)
+    this.#faults.delete(key)
   }
 
   /** Closes a damaged partition and moves its folder aside: offline until `openAnew`. Resolves with where it went. @throws Faulted */
@@ -317,6 +343,10 @@ export class HostedPartitions {
       })
     }
   }
+}
+
+function isFull(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')
 }
 
 export function keyOf(topicId: string, index: number): string {

@@ -16,6 +16,7 @@ import * as batch from '../records/batch.ts'
 import { validateProduced } from '../records/validate.ts'
 import type { Proposed, Replica } from '../replica/replica.ts'
 import type { BrokerEvent } from './broker.ts'
+import type { DiskSpace } from './disk-space.ts'
 import { RefusedSequences } from './refused-sequences.ts'
 
 export interface PartitionOptions {
@@ -23,6 +24,8 @@ export interface PartitionOptions {
   readonly index: number
   readonly replica: Replica
   readonly settings: TopicSettings
+  /** Absent: the disk is taken to have room. */
+  readonly space?: Pick<DiskSpace, 'refusal' | 'take'>
   readonly onEvent: (event: BrokerEvent) => void
   /** What should be read is damaged. */
   readonly onDamaged?: (fault: Faulted) => void
@@ -68,6 +71,7 @@ export class Partition {
   readonly #watchers = new Set<PartitionWatcher>()
   readonly #unsubscribe: () => void
   readonly #refusedSequences = new RefusedSequences()
+  readonly #space: PartitionOptions['space']
   #settings: TopicSettings
   #isClosed = false
   #readFaultTold = ''
@@ -78,6 +82,7 @@ export class Partition {
     this.replica = options.replica
     this.name = `${options.topic.name}-${options.index}`
     this.#settings = options.settings
+    this.#space = options.space
     this.#onEvent = options.onEvent
     this.#onDamaged = options.onDamaged ?? (() => {})
     this.#unsubscribe = options.replica.onAdvance(() => this.#moved())
@@ -201,7 +206,11 @@ export class Partition {
     try {
       const refusal = isForAll ? this.#inSyncRefusal() : null
       if (refusal !== null) throw refusal
+      const full = this.#space?.refusal() ?? null
+      if (full !== null) throw full
+      const bytes = records.length
       const proposed = this.replica.propose(records)
+      this.#space?.take(bytes)
       this.#refusedSequences.placed(records)
       return proposed
     } catch (error) {

@@ -33,35 +33,73 @@ export interface RegistrationOptions {
 const waitingSoonMs = 5000
 const waitingLaterMs = 30_000
 
-/**
- * Resolves with the cluster's id; waits for as long as no controller can be reached.
- * @throws DataFolderRefused when the controller does not take this broker; Faulted; Refused when it is given up
- */
-export async function register(options: RegistrationOptions): Promise<string> {
-  const { nodeId, diskId, dataDir, address, peerAddress, rack, world, membership } = options
-  const waiting = sayWaiting(options)
-  try {
-    const { clusterId } = await membership.commands.execute(
-      {
-        type: 'registerBroker',
-        id: nodeId,
-        diskId,
-        ...address,
-        rack,
-        peerHost: peerAddress?.host ?? null,
-        peerPort: peerAddress?.port ?? 0,
-        freshClusterId: uuidOf(world.random.bytes(16)),
-      },
-      Infinity,
-    )
-    return clusterId
-  } catch (error) {
-    const fault = options.fault()
-    if (fault !== null) throw fault
-    if (!(error instanceof Refused) || options.isGivenUp()) throw error
-    throw new DataFolderRefused(`the cluster does not take the data folder ${dataDir}: ${error.detail}`)
-  } finally {
-    waiting.cancel()
+export class Registration {
+  readonly #options: RegistrationOptions
+  #isRegistered = false
+  #isCheckingIn = false
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Resolves with the cluster's id; waits for as long as no controller can be reached.
+   * @throws DataFolderRefused when the controller does not take this broker; Faulted; Refused when it is given up
+   */
+  async register(): Promise<string> {
+    const { dataDir, membership, fault: faultOf, isGivenUp } = this.#options
+    const waiting = sayWaiting(this.#options)
+    try {
+      const { clusterId } = await membership.commands.execute(this.#command(), Infinity)
+      this.#isRegistered = true
+      return clusterId
+    } catch (error) {
+      const fault = faultOf()
+      if (fault !== null) throw fault
+      if (!(error instanceof Refused) || isGivenUp()) throw error
+      throw new DataFolderRefused(`the cluster does not take the data folder ${dataDir}: ${error.detail}`)
+    } finally {
+      waiting.cancel()
+    }
+  }
+
+  /**
+   * Asks whether the cluster still knows this broker: one that was taken out is not told, because nobody speaks with it any more.
+   * Resolves with whether it was.
+   */
+  async isRetired(): Promise<boolean> {
+    if (!this.#isRegistered || this.#isCheckingIn) return false
+    this.#isCheckingIn = true
+    try {
+      await this.#options.membership.commands.execute(this.#command())
+      return false
+    } catch (error) {
+      // Anything else says that nobody could be asked.
+      if (!(error instanceof Refused)) throw error
+      if (error.code !== 'DUPLICATE_BROKER_REGISTRATION' || this.#options.isGivenUp()) return false
+      this.#options.onEvent({
+        level: 'error',
+        event: 'broker.retired',
+        message: `this broker is none of its cluster any more, and stops: ${error.detail}`,
+      })
+      return true
+    } finally {
+      this.#isCheckingIn = false
+    }
+  }
+
+  #command() {
+    const { nodeId, diskId, address, peerAddress, rack, world } = this.#options
+    return {
+      type: 'registerBroker',
+      id: nodeId,
+      diskId,
+      ...address,
+      rack,
+      peerHost: peerAddress?.host ?? null,
+      peerPort: peerAddress?.port ?? 0,
+      freshClusterId: uuidOf(world.random.bytes(16)),
+    } as const
   }
 }
 

@@ -33,7 +33,7 @@ export async function start(flags: StartFlags, version: string): Promise<void> {
     const message = 'HTTP is not served yet: --http-port has no effect'
     log.write({ level: 'warn', event: 'flags.without.effect', message })
   }
-  await stopped
+  await Promise.race([stopped, broker.retired])
   const deadline = setTimeout(() => {
     say(
       `lograft: it did not stop within ${stopWithinMs / 1000} s; what is durable will be recovered at the next start`,

@@ -259,6 +259,11 @@ export const table = {
   'lograft.tick.ms': int(50, 'The beat of elections, heartbeats and housekeeping, ms.', { min: 1 }),
   'lograft.heartbeat.ms': int(150, 'How often a leader shows that it lives, ms.', { min: 1 }),
   'lograft.election.timeout.ms': int(1500, 'Silence after which a leader is given up, ms.', { min: 10 }),
+  'lograft.disk.free.bytes.min': long(
+    268_435_456,
+    'With less than this free on the disk (of a small disk: a sixteenth of it) no records are taken, bytes; 0: until it is full.',
+    { min: 0 },
+  ),
   'lograft.controller.timeout.ms': int(
     30_000,
     'How long a decision of the cluster may take, with finding out who leads it, ms.',

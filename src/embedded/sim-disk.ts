@@ -148,6 +148,10 @@ export class SimDisk {
     return capacityBytes === undefined ? Number.MAX_SAFE_INTEGER : capacityBytes - this.#root.bytes()
   }
 
+  totalBytes(): number {
+    return this.#options.capacityBytes ?? Number.MAX_SAFE_INTEGER
+  }
+
   #fullFault(operation: DiskOperation): { code: string; written: number } | null {
     if (operation.kind !== 'write' || this.#options.capacityBytes === undefined) return null
     const free = this.freeBytes()

@@ -91,6 +91,11 @@ export class SimMount implements Disk {
     return this.#disk.freeBytes()
   }
 
+  totalBytes(_path: string): number {
+    this.check('statfs')
+    return this.#disk.totalBytes()
+  }
+
   lock(path: string): { release(): void } | null {
     const { locks } = this.#disk
     if (locks.has(path)) return null

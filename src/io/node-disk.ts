@@ -68,6 +68,13 @@ export class NodeDisk implements Disk {
     })
   }
 
+  totalBytes(path: string): number {
+    return attempt(`statfs ${path}`, () => {
+      const found = fs.statfsSync(path)
+      return found.blocks * found.bsize
+    })
+  }
+
   lock(path: string): { release(): void } | null {
     return attempt(`lock ${path}`, () => lockFile(path))
   }

@@ -54,6 +54,8 @@ export interface Disk {
   syncFolder(path: string): Promise<void>
   /** Free bytes of the file system that holds `path`. */
   freeBytes(path: string): number
+  /** Its size. */
+  totalBytes(path: string): number
   /**
    * Takes an exclusive lock that dies with the process. Returns null when another live process holds it;
    * `release` gives it back.

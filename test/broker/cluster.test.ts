@@ -76,6 +76,8 @@ t.test('a broker joins, is given partitions, and leaves for good', async (t) => 
   await admin.decommission(2)
   const [topic] = await admin.describeTopics(['orders'])
   for (const { replicas } of topic?.partitions ?? []) t.same([...replicas].sort(), [1, 3, 4])
+  await brokers.running.get(2)?.retired
+  t.match(brokers.saidBy(2, 'broker.retired'), [{ message: /was taken out of this cluster/ }])
   t.same((await admin.describeCluster()).brokers.map(({ nodeId }) => nodeId).sort(), [1, 3, 4])
   await brokers.until(() => brokers.partitionsOn(2).length === 0)
   t.pass('its files are gone')

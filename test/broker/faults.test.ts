@@ -107,8 +107,57 @@ t.test('a failed sync: offline at once, nothing acknowledged is lost, others go 
   t.equal(typeof (await node.produce('orders', ['again'])), 'number', 'repaired and restarted, it serves')
 })
 
+t.test(
+  'a disk that is nearly full: no records are taken, everything else goes on, and so do they with room',
+  async (t) => {
+    const node = new Node({ capacityBytes: 3_000_000 })
+    t.teardown(() => node.stop())
+    const ballast = node.mount.open('/srv/ballast', 'create')
+    ballast.write([Buffer.alloc(1_000_000)], 0)
+    ballast.close()
+    await node.start()
+    await node.createTopic('orders')
+    const big = 'x'.repeat(100_000)
+    let acknowledged = 0
+    while (typeof (await node.produce('orders', [big])) === 'number') acknowledged++
+    t.equal(await node.produce('orders', [big]), 'KAFKA_STORAGE_ERROR')
+    t.equal((await node.consume('orders')).length, acknowledged)
+    t.match(await node.createTopic('more'), /-/, 'topics can be made')
+    t.equal(await node.commit('billing', 'orders', 1), 'NONE', 'offsets can be committed')
+    await node.clock.advance(1000)
+    t.strictSame(node.said('error'), ['disk.low'], 'it is said, once, and nothing is offline')
+    node.mount.remove('/srv/ballast')
+    await node.clock.advance(1000)
+    t.equal(await node.produce('orders', [big]), acknowledged)
+    t.ok(node.said('info').includes('disk.room'))
+  },
+)
+
+t.test('a disk that fills up before anybody looks: what met its end comes back with room', async (t) => {
+  const node = new Node({ capacityBytes: 3_000_000, settings: { 'lograft.disk.free.bytes.min': 1 } })
+  t.teardown(() => node.stop())
+  await node.start()
+  await node.createTopic('orders')
+  await node.produce('orders', ['kept'])
+  const ballast = node.mount.open('/srv/ballast', 'create')
+  ballast.write([Buffer.alloc(node.mount.freeBytes('/srv') - 20_000)], 0)
+  ballast.close()
+  t.equal(await node.produce('orders', ['x'.repeat(100_000)]), 'KAFKA_STORAGE_ERROR')
+  t.ok(node.said('error').includes('partition.offline'))
+  node.mount.remove('/srv/ballast')
+  await node.inTime(
+    (async () => {
+      while (typeof (await node.produce('orders', ['on we go'])) !== 'number');
+    })(),
+  )
+  t.match(await node.consume('orders'), ['kept'])
+})
+
 t.test('a disk that is full: typed errors, reading goes on, nothing acknowledged is lost', async (t) => {
-  const node = await Node.start(t, { capacityBytes: 3_000_000 })
+  const node = await Node.start(t, {
+    capacityBytes: 3_000_000,
+    settings: { 'lograft.disk.free.bytes.min': 0 },
+  })
   await node.createTopic('orders', 2)
   await node.produce('orders', ['second'], { partition: 1 })
   const big = 'x'.repeat(100_000)
