@@ -276,6 +276,8 @@ t.test('AlterConfigs and IncrementalAlterConfigs', async (t) => {
     [topicType, 'base', [op(3, 'cleanup.policy', 'delete')], 'INVALID_CONFIG'],
     [topicType, 'base', [op(1, 'segment.ms', null)], 'NONE'],
     [topicType, 'base', [op(1, 'no.such', null)], 'NONE'],
+    [brokerType, '1', [op(1, 'leader.replication.throttled.rate', null)], 'NONE'],
+    [brokerType, '1', [op(1, 'num.partitions', null)], 'INVALID_REQUEST'],
     // Kafka answers UNKNOWN_SERVER_ERROR.
     [topicType, 'base', [op(9, 'retention.ms', '5')], 'INVALID_REQUEST'],
   ]

@@ -60,6 +60,8 @@ export function retireBroker(state: Readonly<ClusterState>, command: Command<'re
 
 export function alterBrokerConfigs(state: Readonly<ClusterState>, command: Command<'alterBrokerConfigs'>) {
   for (const name of [...command.set.keys(), ...command.remove]) {
+    // Kafka's tools remove the throttles of every broker when a reassignment is done, set or not.
+    if (!isSettingName(name) && !command.set.has(name)) continue
     if (!isSettingName(name))
       throw new Refused('INVALID_CONFIG', `setting '${name}' is not a setting of brokers`)
     if (table[name].scope !== 'dynamic') {
