@@ -30,6 +30,7 @@ export class ImageFiles implements Images {
   readonly #files: FilePool
   readonly #folder: string
   readonly #onEvent: OnLogEvent
+  readonly #underWay = new Set<Promise<void>>()
 
   constructor(options: { disk: Disk; files: FilePool; folder: string }, onEvent: OnLogEvent) {
     this.#disk = options.disk
@@ -39,6 +40,21 @@ export class ImageFiles implements Images {
   }
 
   async write(offset: number, epoch: number, image: Buffer): Promise<void> {
+    const writing = this.#write(offset, epoch, image)
+    this.#underWay.add(writing)
+    try {
+      await writing
+    } finally {
+      this.#underWay.delete(writing)
+    }
+  }
+
+  /** Resolves when none is being written any more. Who writes hears of faults. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+  }
+
+  async #write(offset: number, epoch: number, image: Buffer): Promise<void> {
     const place = { offset, epoch }
     const path = this.#path(place)
     const temporary = `${path}${temporarySuffix}`

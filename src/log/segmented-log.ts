@@ -56,7 +56,7 @@ interface SegmentedLogOptions {
 /** The face of a log over the two that do the work. */
 class SegmentedLog implements face.Log {
   readonly folder: string
-  readonly images: face.Images
+  readonly images: ImageFiles
   readonly #options: SegmentedLogOptions
   readonly #writer: LogWriter
   readonly #reader: LogReader
@@ -195,7 +195,13 @@ class SegmentedLog implements face.Log {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#writer.close()
+    this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  /** An image that is being written is written: after this nothing touches the folder any more. */
+  async #close(): Promise<void> {
+    await this.images.idle()
+    await this.#writer.close()
   }
 }

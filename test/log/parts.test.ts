@@ -249,3 +249,25 @@ t.test('bytes between two offsets: exact near the end, where a consumer waits fo
   t.equal(log.bytesBetween(100, 100), 0)
   t.equal(log.bytesBetween(60, 20), 0)
 })
+
+t.test('a log closes when the image that is being written is there', async (t) => {
+  let release = (): void => {}
+  const isHeld = new Promise<void>((resolve) => (release = resolve))
+  const bench = new Bench({
+    device: ({ kind, path }) => (kind === 'sync' && path.includes('.image') ? isHeld : Promise.resolve()),
+  })
+  const log = await bench.open()
+  startEpoch(log)
+  append(log, { count: 5 })
+  await flush(log)
+  const writing = log.images.write(5, 1, Buffer.from('state'))
+  let isClosed = false
+  const closing = log.close().then(() => {
+    isClosed = true
+  })
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+  t.equal(isClosed, false)
+  release()
+  await Promise.all([writing, closing])
+  t.match((await bench.open()).images.newest(), { offset: 5 })
+})
