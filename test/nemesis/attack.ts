@@ -6,6 +6,7 @@ import { Leaders } from './leaders.ts'
 import { defaultLoad, Load } from './load.ts'
 import { Recording } from './recording.ts'
 import { keyOf, pick, sleep, until } from './stage.ts'
+import { transfers } from './transfers.ts'
 import { judge } from './verdict.ts'
 
 export interface AttackOptions {
@@ -14,6 +15,8 @@ export interface AttackOptions {
   /** Instead of chance and minutes: just these, in this order. */
   readonly rounds: readonly string[] | null
   readonly minutes: number
+  /** Instead of faults: leadership that moves so many times. */
+  readonly transfers: number
   readonly lastsMs: number
   readonly brokers: number
   readonly keepData: boolean
@@ -36,6 +39,8 @@ export interface Report {
   readonly surfaced: Readonly<Record<string, number>>
   /** From the loss of a leader by kill -9 to the next acknowledged record, ms. */
   readonly downtimesMs: readonly number[]
+  /** Around each transfer of leadership, the longest time without an acknowledgement, ms. */
+  readonly transfersMs: readonly number[]
   /** Lines of the brokers' logs, by event. */
   readonly events: Readonly<Record<string, number>>
 }
@@ -68,7 +73,12 @@ async function attackOn(cluster: NemesisCluster, options: AttackOptions): Promis
   const leaders = new Leaders(cluster, defaultLoad.topic)
   const scene = await sceneOf(cluster, leaders, load, downtime, { ...options, say })
   const done: Record<string, number> = {}
+  let transfersMs: number[] = []
   try {
+    if (options.transfers > 0) {
+      await progress(recording)
+      transfersMs = await transfers(cluster, recording, load, leaders, options.transfers)
+    }
     for (const name of names(options, begun)) {
       await progress(recording)
       await leaders.look()
@@ -99,6 +109,8 @@ async function attackOn(cluster: NemesisCluster, options: AttackOptions): Promis
   ].slice(0, shownMax))
     say(line)
   for (const [what, count] of Object.entries(surfaced)) say(`surfaced ${count} times: ${what}`)
+  if (options.transfers > 0)
+    say(`transfer of leadership, without an acknowledgement: ${summary(transfersMs)}`)
   say(`kill of a leader to the next acknowledged record: ${summary(downtime.samplesMs)}`)
   return {
     isSound: anomalies.length === 0 && violations.length === 0,
@@ -111,6 +123,7 @@ async function attackOn(cluster: NemesisCluster, options: AttackOptions): Promis
     violations,
     surfaced,
     downtimesMs: downtime.samplesMs,
+    transfersMs,
     events: eventsOf(cluster),
   }
 }

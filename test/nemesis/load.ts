@@ -40,9 +40,9 @@ export class Load {
     const clients = [
       produce(stage, 'library-1', { perSecond }),
       produce(stage, 'library-2', { perSecond }),
-      produceRaw(stage, 'raw-1', -1, 10),
-      produceRaw(stage, 'raw-2', -1, 10),
-      produceRaw(stage, 'leader-1', 1, 50),
+      produceRaw(stage, 'raw-1', { acks: -1, pauseMs: 10 }),
+      produceRaw(stage, 'raw-2', { acks: -1, pauseMs: 10 }),
+      produceRaw(stage, 'leader-1', { acks: 1, pauseMs: 50 }),
       ...places.map((place) => read(stage, `reader-${place.partition}`, place)),
       ...places.slice(0, 2).map((place) => commit(stage, `committer-${place.partition}`, place)),
       join(stage, 'member-1', 'members'),
@@ -52,6 +52,11 @@ export class Load {
     if (hasLibrdkafka) clients.push(produceWithLibrdkafka(stage, 'librdkafka', perSecond))
     const foreign = hasLibrdkafka ? new LibrdkafkaReader(stage, 'foreign') : null
     return new Load(stage, clients, foreign)
+  }
+
+  /** One more client, which ends with the others. */
+  add(client: Promise<void>): void {
+    this.#clients.push(client)
   }
 
   /** Writers settle what is under way, readers end. */

@@ -3,6 +3,8 @@
  *
  *     npm run nemesis -- --minutes 5 --faults kill,pause,isolate     faults at random, a quarter of the time none
  *     npm run nemesis -- --kills 200                                 kill -9 of random brokers, one after the other
+ *     npm run nemesis -- --transfers 100                             leadership that moves, one after the other
+ *     npm run nemesis -- --calm 5                                    so many minutes of load, and of nothing
  *     npm run nemesis -- --rounds term,pause,fsync,kill              just these, in this order
  *
  * The last line is the verdict. Where namespaces can be made (root, or a user who may) each broker has a host of its own.
@@ -11,6 +13,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { attack, type Report } from './attack.ts'
+import { calm } from './calm.ts'
 import { faults, needRoom } from './faults.ts'
 import { isInRoom, runInRoom, whyNoRoom } from './room.ts'
 
@@ -18,6 +21,8 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string' },
     kills: { type: 'string' },
+    transfers: { type: 'string', default: '0' },
+    calm: { type: 'string' },
     rounds: { type: 'string' },
     faults: { type: 'string' },
     'lasts-ms': { type: 'string', default: '2000' },
@@ -35,7 +40,29 @@ if (!isInRoom() && whyNoRoom() === false) {
 const possible = Object.keys(faults).filter((name) => isInRoom() || !needRoom.includes(name))
 const named = values.faults?.split(',') ?? possible
 const kills = values.kills === undefined ? null : Number(values.kills)
-const rounds = kills === null ? (values.rounds?.split(',') ?? null) : Array<string>(kills).fill('kill')
+const settings = Object.fromEntries(values.set.map((text) => text.split('=') as [string, string]))
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+if (values.calm !== undefined) {
+  const { electionsUnderLoad, electionsWhenIdle, ...figures } = await calm({
+    seconds: Number(values.calm) * 60,
+    settings,
+    say,
+  })
+  const isSound = electionsUnderLoad + electionsWhenIdle === 0
+  say(JSON.stringify(figures))
+  say(
+    isSound
+      ? 'sound: nobody was elected'
+      : `NOT SOUND: ${electionsUnderLoad} + ${electionsWhenIdle} elections that nothing caused`,
+  )
+  process.exit(isSound ? 0 : 1)
+}
+const isOnlyTransfers = values.transfers !== '0' && values.rounds === undefined
+const rounds = isOnlyTransfers
+  ? []
+  : kills === null
+    ? (values.rounds?.split(',') ?? null)
+    : Array<string>(kills).fill('kill')
 for (const name of [...named, ...(rounds ?? [])]) {
   if (faults[name] === undefined)
     throw new Error(`there is no fault '${name}': ${Object.keys(faults).join(', ')}`)
@@ -48,8 +75,9 @@ const report = await attack({
   lastsMs: Number(values['lasts-ms']),
   brokers: Number(values.brokers),
   keepData: values['keep-data'],
-  settings: Object.fromEntries(values.set.map((text) => text.split('=') as [string, string])),
-  say: (line) => process.stdout.write(`${line}\n`),
+  transfers: Number(values.transfers),
+  settings,
+  say,
 })
 if (values.report !== undefined) writeFileSync(values.report, `${JSON.stringify(report, null, 2)}\n`)
 process.stdout.write(`${verdictOf(report)}\n`)

@@ -30,16 +30,24 @@ interface Answer {
   readonly baseOffset: number
 }
 
+export interface RawPace {
+  readonly acks: 1 | -1
+  readonly pauseMs: number
+  /** Absent: all places in turn, by chance. */
+  readonly place?: Place
+}
+
 const produceVersion = 9
 const retryMs = 20
 const requestTimeoutMs = 1500
 
-export async function produceRaw(stage: Stage, name: string, acks: 1 | -1, pauseMs: number): Promise<void> {
+export async function produceRaw(stage: Stage, name: string, pace: RawPace): Promise<void> {
   const cluster = stage.cluster.client(name)
-  const producer = new RawProducer(stage, name, cluster)
+  const places = pace.place === undefined ? stage.places : [pace.place]
+  const producer = new RawProducer(stage, name, cluster, places)
   while (!stage.isOver) {
-    await (acks === 1 ? producer.sendForLeader() : producer.sendOnce())
-    await sleep(pauseMs)
+    await (pace.acks === 1 ? producer.sendForLeader() : producer.sendOnce())
+    await sleep(pace.pauseMs)
   }
   cluster.lifetime.end(new ClientClosed(name))
 }
@@ -48,12 +56,14 @@ class RawProducer {
   readonly #stage: Stage
   readonly #name: string
   readonly #cluster: Cluster
+  readonly #places: readonly Place[]
   #identity: Identity | null = null
 
-  constructor(stage: Stage, name: string, cluster: Cluster) {
+  constructor(stage: Stage, name: string, cluster: Cluster, places: readonly Place[]) {
     this.#stage = stage
     this.#name = name
     this.#cluster = cluster
+    this.#places = places
   }
 
   /** acks=1, one attempt. */
@@ -116,7 +126,7 @@ class RawProducer {
   }
 
   #batch(identity: Identity | null): Batch {
-    const place = pick(this.#stage.places)
+    const place = pick(this.#places)
     const key = keyOf(place)
     const values = Array.from({ length: 1 + Math.floor(Math.random() * 3) }, () => this.#stage.nextValue())
     const baseSequence = identity?.sequences.get(key) ?? 0
