@@ -248,9 +248,11 @@ export class Leader<Entries> implements Role<Entries> {
   }
 
   #appended(from: number, said: Appended | HeartbeatReply, nowMs: number): void {
-    if (!this.#replication.appended(from, said, nowMs)) return
-    this.#maybeCommit()
+    const hasAdvanced = this.#replication.appended(from, said, nowMs)
+    // Any answer may end a newcomer's round: where nothing is written it has nowhere to advance to.
     this.#change?.advanced(from, said.durable, this.#state.extents.end, nowMs)
+    if (!hasAdvanced) return
+    this.#maybeCommit()
     if (from === this.#transferTo) this.#maybeHandOver()
   }
 
