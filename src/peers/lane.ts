@@ -47,6 +47,8 @@ export interface Broken {
   readonly remote: string
   readonly sentence: string
   readonly fault: Faulted | null
+  /** Nobody listens there. */
+  readonly isRefused: boolean
 }
 
 interface Open {
@@ -194,7 +196,8 @@ export class Lane {
         if (!(error instanceof Faulted)) throw error
         if (attempt !== this.#attempt) return
         const sentence = error.cause instanceof Error ? error.cause.message : error.operation
-        this.#broken({ wasOpen: false, remote: `${host}:${port}`, sentence, fault: null })
+        const isRefused = isConnectionRefused(error)
+        this.#broken({ wasOpen: false, remote: `${host}:${port}`, sentence, fault: null, isRefused })
       },
     )
   }
@@ -249,7 +252,7 @@ export class Lane {
     this.#channel = null
     this.#open = null
     this.#calls.abandon()
-    this.#broken({ wasOpen, remote: channel.remote, sentence, fault })
+    this.#broken({ wasOpen, remote: channel.remote, sentence, fault, isRefused: false })
   }
 
   #broken(broken: Broken): void {
@@ -261,4 +264,8 @@ export class Lane {
     }
     onBroken(broken)
   }
+}
+
+function isConnectionRefused({ cause }: Faulted): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ECONNREFUSED'
 }

@@ -35,6 +35,8 @@ export interface LinkOptions {
   readonly onMet: (met: Met) => void
   /** Both lanes are open. */
   readonly onConnected: (peer: number) => void
+  /** Nobody listens where it should. */
+  readonly onRefused: (peer: number) => void
   /** Messages may be lost, and sending again makes sense. */
   readonly onLost: (peer: number) => void
 }
@@ -165,8 +167,9 @@ export class Link {
     onConnected(id)
   }
 
-  #broken(name: LaneName, { wasOpen, remote, sentence, fault }: Broken): void {
-    const { reports, onLost } = this.#options
+  #broken(name: LaneName, { wasOpen, remote, sentence, fault, isRefused }: Broken): void {
+    const { reports, onLost, onRefused } = this.#options
+    if (isRefused) onRefused(this.#peer.id)
     const { id } = this.#peer
     const wasConnected = this.#isConnected
     this.#isConnected = false

@@ -47,6 +47,8 @@ export interface Inbox {
   pulse(from: number, pulse: Pulse): void
   /** What was sent to a peer may be lost, and sending again makes sense. */
   peerLost(peer: number): void
+  /** Nobody listens where the peer did, and it says nothing: its process has ended. */
+  peerGone(peer: number): void
   /** A peer was met, and has this disk. Said before anything that it says is handed over. */
   identify(peer: number, diskId: string): void
 }
@@ -222,8 +224,15 @@ export class PeerNetwork implements Outbox {
       reports: this.#reports,
       onMet: ({ claim }) => this.#recognize(claim),
       onConnected: (id) => this.#options.onConnected?.(id),
+      onRefused: (id) => this.#refusedAt(id),
       onLost: (id) => inbox.peerLost(id),
     })
+  }
+
+  /** It may listen elsewhere, or a wall be in between: as long as it speaks to us it lives. */
+  #refusedAt(id: number): void {
+    for (const { met } of this.#inbounds) if (met?.claim.nodeId === id) return
+    this.#options.inbox.peerGone(id)
   }
 
   /** Known by the same id and another disk. */

@@ -73,6 +73,8 @@ export type Event<Entries> =
       readonly heardMs: number
       readonly contactMs: number
     }
+  /** Nobody listens where the peer did: its process has ended. Only a hint: nothing follows from it but that it is not waited for. */
+  | { readonly type: 'peerGone'; readonly peer: number; readonly nowMs: number }
   /** This broker's session is over, and so is the word that was given in it. */
   | { readonly type: 'renounced' }
   /** The connection to a peer broke: what was sent may be lost. */

@@ -120,6 +120,19 @@ export class Follower<Entries> implements Role<Entries> {
     this.#deadlineMs = this.#heardMs + this.#state.electionDelayMs()
   }
 
+  /**
+   * A leader whose process has ended is not waited for: neither by its followers, who stand for election at once (spread over a
+   * quarter of a time-out, so that two rarely do together), nor by those who are asked for their vote. Was it a mistake, the pre-vote of
+   * the others ends it.
+   */
+  peerGone(peer: number, nowMs: number): void {
+    if (peer !== this.#leaderId) return
+    this.#isQuiet = false
+    this.#heardMs = -Infinity
+    const { electionTimeoutMs } = this.#state.settings
+    this.#deadlineMs = Math.min(this.#deadlineMs, nowMs + (this.#state.random() * electionTimeoutMs) / 4)
+  }
+
   renounced(): void {
     this.#hasPledged = false
   }

@@ -218,6 +218,9 @@ export class Raft<Entries> implements Transitions {
       case 'peerUnwell':
         this.#steady?.peerUnwell(event.peer, event.heardMs, event.contactMs)
         break
+      case 'peerGone':
+        if (role instanceof Follower) role.peerGone(event.peer, event.nowMs)
+        break
       case 'renounced':
         this.#steady?.renounced()
         break

@@ -224,6 +224,11 @@ export class ReplicaHost {
     this.#pulses.receive(from, pulse, this.#options.world.clock.monotonic())
   }
 
+  /** Nobody listens where the peer did: its process has ended. */
+  peerGone(peer: number): void {
+    this.#stepAll({ type: 'peerGone', peer, nowMs: this.#options.world.clock.monotonic() })
+  }
+
   /** Closes every member that is still open, and the ticker. */
   async close(): Promise<void> {
     this.#isClosed = true

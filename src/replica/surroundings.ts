@@ -31,7 +31,7 @@ export interface Surroundings {
 /** Time passes, peers come and go. */
 export type HostEvent = Extract<
   Event<Entries>,
-  { type: 'tick' | 'peerLost' | 'peerWell' | 'peerUnwell' | 'renounced' }
+  { type: 'tick' | 'peerLost' | 'peerWell' | 'peerUnwell' | 'peerGone' | 'renounced' }
 >
 
 export interface MemberOptions {

@@ -48,6 +48,7 @@ export class Node {
   readonly network: PeerNetwork
   readonly events: PeerEvent[] = []
   readonly lost: number[] = []
+  readonly gone: number[] = []
   readonly pulses: { from: number; pulse: Pulse }[] = []
   readonly got: { from: number; replica: string; message: PeerMessage['message'] }[] = []
   readonly address: string
@@ -74,6 +75,7 @@ export class Node {
         pulse: (from, pulse) => this.pulses.push({ from, pulse }),
         peerLost: (peer) => this.lost.push(peer),
         identify: () => {},
+        peerGone: (peer) => this.gone.push(peer),
       },
       onEvent: (event) => this.events.push(event),
     })
@@ -158,6 +160,7 @@ export class HostedNode extends Node {
           this.host.peerLost(peer)
         },
         identify: (peer, diskId) => this.host.identify(peer, diskId),
+        peerGone: (peer) => this.host.peerGone(peer),
       },
     })
     this.#clock = options.clock

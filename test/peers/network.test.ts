@@ -109,6 +109,22 @@ t.test('connections that break are made again, and the replicas hear of it', asy
   }
 })
 
+t.test('a process that has ended is told from one that is out of reach', async (t) => {
+  const stage = new Stage()
+  const [one, two] = await stage.pair()
+  stage.net.cut('n1', 'n2')
+  await stage.clock.advance(10_000)
+  t.same(one.gone, [], 'nothing is heard of it: it may live')
+  stage.net.healAll()
+  await stage.clock.advance(3000)
+  t.ok(one.network.isConnected(2))
+  stage.net.kill('n2')
+  void two.network.close()
+  await stage.clock.advance(200)
+  t.same(new Set(one.gone), new Set([2]), 'nobody listens where it did')
+  await stage.close(one)
+})
+
 t.test('a cut is noticed by silence, in whatever direction; healed, they meet again', async (t) => {
   for (const directions of [
     [true, false],

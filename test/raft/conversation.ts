@@ -20,6 +20,7 @@
  *     > confirm 1: 7               the leader is asked, as question 7, whether it still leads
  *     > pulses 1 2 3               pulses go between these brokers from now on; the session of member 2 is 20, then 21, ...
  *     > unwell 1: 2 heard 300      1 does not hear the pulses of 2 any more, and last did at 300; `well 1: 2`: it does again
+ *     > gone 1: 2                  1 hears that nobody listens where 2 did
  *     > renounced 1                the session of 1 is over, and it tells its members
  *     > voters 1: 2 3 4            the leader is told who is to vote; `abandon 1` gives it up
  *     > observers 1: 5             the leader is told who else receives the log
@@ -168,6 +169,9 @@ export class Conversation {
         this.#member(first).raft.step({ type: 'peerUnwell', peer: second, heardMs, contactMs: heardMs })
         break
       }
+      case 'gone':
+        this.#member(first).raft.step({ type: 'peerGone', peer: second, nowMs: this.#nowMs })
+        break
       case 'well': {
         const session = this.#sessions.get(second)?.session ?? 0
         this.#sessions.get(first)?.well.add(second)
