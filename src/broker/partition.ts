@@ -17,7 +17,7 @@ import { validateProduced } from '../records/validate.ts'
 import type { Proposed, Replica } from '../replica/replica.ts'
 import type { BrokerEvent } from './broker.ts'
 import type { DiskSpace } from './disk-space.ts'
-import { RefusedSequences } from './refused-sequences.ts'
+import { type Moment, RefusedSequences } from './refused-sequences.ts'
 
 export interface PartitionOptions {
   readonly topic: Topic
@@ -162,8 +162,12 @@ export class Partition {
 
   #append(records: Buffer, request: AppendRequest): Appended {
     const { replica } = this
+    const moment = { nowMs: request.nowMs, leaderEpoch: replica.isReady ? replica.epoch : -1 }
     const code = this.refusal(-1)
-    if (code !== null) throw new Refused(code)
+    if (code !== null) {
+      this.#refusedSequences.refused(records, code, moment)
+      throw new Refused(code)
+    }
     const settings = this.#settings
     const fault = validateProduced(records, {
       maxBatchBytes: settings.maxMessageBytes,
@@ -181,8 +185,8 @@ export class Partition {
     const isStampedHere = settings.messageTimestampType === 'LogAppendTime'
     if (batch.producerId(records, 0) >= 0) {
       const verdict = replica.log.producers.check(records)
-      if (verdict !== 'append') {
-        if ('refused' in verdict) throw new Refused(verdict.refused, verdict.detail)
+      if (verdict !== 'append' && 'baseOffset' in verdict) {
+        this.#refusedSequences.placed(records)
         return {
           baseOffset: verdict.baseOffset,
           endOffset: verdict.lastOffset + 1,
@@ -191,18 +195,19 @@ export class Partition {
           logAppendTimeMs: isStampedHere ? verdict.timestamp : -1,
         }
       }
-      const awaited = this.#refusedSequences.awaitedBefore(records)
-      if (awaited !== null) {
-        const detail = `sequence ${batch.baseSequence(records, 0)} before ${awaited}, which was refused for the moment`
-        throw new Refused('OUT_OF_ORDER_SEQUENCE_NUMBER', detail)
+      const missing = this.#refusedSequences.before(records, moment)
+      if (missing !== null) {
+        const detail = `sequence ${missing.sequence} was refused for the moment, and comes before ${batch.baseSequence(records, 0)}`
+        throw new Refused(missing.code, detail)
       }
+      if (verdict !== 'append') throw new Refused(verdict.refused, verdict.detail)
     }
     if (isStampedHere) batch.setLogAppendTime(records, 0, request.nowMs)
-    const { baseOffset, endOffset, epoch } = this.#propose(records, request.isForAll ?? false)
+    const { baseOffset, endOffset, epoch } = this.#propose(records, request.isForAll ?? false, moment)
     return { baseOffset, endOffset, epoch, logAppendTimeMs: isStampedHere ? request.nowMs : -1 }
   }
 
-  #propose(records: Buffer, isForAll: boolean): Proposed {
+  #propose(records: Buffer, isForAll: boolean, moment: Moment): Proposed {
     try {
       const refusal = isForAll ? this.#inSyncRefusal() : null
       if (refusal !== null) throw refusal
@@ -214,7 +219,7 @@ export class Partition {
       this.#refusedSequences.placed(records)
       return proposed
     } catch (error) {
-      this.#refusedSequences.refused(records)
+      if (error instanceof Refused) this.#refusedSequences.refused(records, error.code, moment)
       throw error
     }
   }

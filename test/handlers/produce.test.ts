@@ -151,10 +151,9 @@ t.test('acks=all needs min.insync.replicas, the others do not', async (t) => {
 
   t.match(await produce(-1, 0), { errorCode: errorCode('NOT_ENOUGH_REPLICAS') })
   replicas[0].inSync = [1, 2]
-  const early = errorCode('OUT_OF_ORDER_SEQUENCE_NUMBER')
   t.match(
     await produce(-1, 1),
-    { errorCode: early },
+    { errorCode: errorCode('NOT_ENOUGH_REPLICAS') },
     'what was pipelined behind a refused batch waits for its retry',
   )
   t.match(await produce(-1, 0), { errorCode: 0, baseOffset: 1 })
@@ -276,4 +275,43 @@ t.test('idempotent producers', async (t) => {
     )
     t.equal(replicas[0].end, 0)
   })
+})
+
+t.test('what is pipelined behind a batch that met no leader is answered as that one was', async (t) => {
+  const { ask, replicas, clock } = startHandlers()
+  const [replica] = replicas
+  const send = async (baseSequence: number, count = 1): Promise<number | undefined> => {
+    const values = Array.from({ length: count }, (_, n) => `v${baseSequence + n}`)
+    const records = batchOf(values, { producerId: 7, producerEpoch: 0, baseSequence })
+    const answer = watch(ask(Produce, 9, request(-1, { 0: records })))
+    await turns()
+    if (replica.role === 'leader') replica.commit()
+    await turns()
+    return answer.value?.responses[0]?.partitionResponses[0]?.errorCode
+  }
+  const gap = { refused: 'OUT_OF_ORDER_SEQUENCE_NUMBER', detail: '5 comes after 2' } as const
+  replica.verdict = gap
+  t.equal(await send(5), errorCode('OUT_OF_ORDER_SEQUENCE_NUMBER'), 'a gap that nobody here has made')
+  const elected = (): void => void Object.assign(replica, { role: 'leader', isReady: true })
+
+  replica.resign(2, 4)
+  t.equal(await send(3, 2), errorCode('NOT_LEADER_OR_FOLLOWER'))
+  elected()
+  t.equal(await send(5), errorCode('NOT_LEADER_OR_FOLLOWER'), 'not: out of order. Clients retry both')
+  replica.verdict = 'append'
+  t.equal(await send(3, 2), 0)
+  t.equal(await send(5), 0)
+
+  replica.resign(2, 6)
+  t.equal(await send(6), errorCode('NOT_LEADER_OR_FOLLOWER'))
+  elected()
+  t.equal(
+    await send(7),
+    errorCode('NOT_LEADER_OR_FOLLOWER'),
+    'the refused one may be in the log, from an attempt whose answer was open: a success would contradict its refusal',
+  )
+  await clock.advance(1001)
+  t.equal(await send(7), 0, 'what was pipelined has arrived; this one was not')
+  replica.verdict = gap
+  t.equal(await send(9), errorCode('OUT_OF_ORDER_SEQUENCE_NUMBER'), 'that is over')
 })
