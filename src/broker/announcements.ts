@@ -3,13 +3,13 @@
  * everything when a broker comes (back). What a broker did not take is kept for it, one entry a partition, and told again.
  */
 
-import { Writer } from '../base/bytes.ts'
+import { Reader, Writer } from '../base/bytes.ts'
 import { Refused } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/world.ts'
 import { callKinds, leaders as leadersLayout } from '../protocol/peer/call-kinds.ts'
 import { peerVersions } from '../protocol/peer/frame.ts'
 import { keyOf } from './hosted.ts'
-import type { Leaders } from './leaders.ts'
+import type { Leaders, PartitionLeader } from './leaders.ts'
 import type { Partition } from './partition.ts'
 
 export interface AnnouncementsOptions {
@@ -25,11 +25,15 @@ interface Entry {
   readonly topicId: string
   readonly index: number
   readonly epoch: number
+  /** Empty: this broker led in that epoch, and does so no more. */
   readonly isr: number[]
 }
 
 /** In-sync replicas are looked at this often. */
 const sweepMs = 1000
+/** Of a leader that has just begun they come one after the other: those are looked at sooner, for so long. */
+const youngLookMs = 50
+const youngLooks = 20
 /** In one request. */
 const entriesMax = 5000
 const answerTimeoutMs = 5000
@@ -41,7 +45,10 @@ export class Announcements {
   readonly #telling = new Set<number>()
   /** By partition: what was said last. */
   readonly #said = new Map<string, Entry>()
+  /** Led for a moment only, and not all in sync: how often they are looked at yet. */
+  readonly #young = new Map<Partition, number>()
   #timer: Timer | null = null
+  #youngTimer: Timer | null = null
   #isTurnEnding = false
   #isClosed = false
 
@@ -68,9 +75,13 @@ export class Announcements {
   /** Something about a partition has changed; called often. */
   advanced(partition: Partition): void {
     const { replica, topic, index } = partition
-    if (!replica.isReady) return
     const said = this.#said.get(keyOf(topic.id, index))
-    if (said?.epoch !== replica.epoch) this.#say(partition)
+    if (replica.isReady) {
+      if (said?.epoch !== replica.epoch) this.#say(partition, replica.epoch)
+    } else if (said !== undefined && said.isr.length > 0 && replica.role !== 'leader') {
+      // Its majority is gone: clients that are still sent here would ask in a circle.
+      this.#say(partition, said.epoch)
+    }
   }
 
   /** A partition is not here any more. */
@@ -81,16 +92,32 @@ export class Announcements {
   close(): void {
     this.#isClosed = true
     this.#timer?.cancel()
+    this.#youngTimer?.cancel()
   }
 
-  #say({ topic, index, replica }: Partition): void {
+  #lookAtYoung(): void {
+    if (this.#youngTimer !== null || this.#isClosed || this.#young.size === 0) return
+    this.#youngTimer = this.#options.clock.setTimer(youngLookMs, () => {
+      this.#youngTimer = null
+      for (const [partition, looks] of this.#young) {
+        const { replica } = partition
+        this.#lookAt(partition)
+        const isOver = looks === 0 || !replica.isReady || replica.inSync.length === replica.voters.length
+        if (isOver) this.#young.delete(partition)
+        else this.#young.set(partition, looks - 1)
+      }
+      this.#tellSoon()
+      this.#lookAtYoung()
+    })
+  }
+
+  #say({ topic, index, replica }: Partition, epoch: number): void {
     const { leaders, nodeId } = this.#options
-    const { epoch } = replica
     const isr = [...replica.inSync]
     const entry = { topicId: topic.id, index, epoch, isr }
     const key = keyOf(topic.id, index)
     this.#said.set(key, entry)
-    leaders.heard(topic.id, index, { leaderId: nodeId, epoch, isr })
+    leaders.heard(topic.id, index, leaderIn(nodeId, entry))
     for (const unheard of this.#unheard.values()) unheard.set(key, entry)
     this.#tellSoon()
   }
@@ -141,8 +168,18 @@ export class Announcements {
     const said = this.#said.get(keyOf(topic.id, index))
     const { inSync } = replica
     const isSame = said?.isr.length === inSync.length && inSync.every((id) => said.isr.includes(id))
-    if (!isSame || said.epoch !== replica.epoch) this.#say(partition)
+    if (!isSame || said.epoch !== replica.epoch) this.#say(partition, replica.epoch)
   }
+}
+
+/** Takes what another broker has announced. */
+export function hear(leaders: Leaders, from: number, payload: Buffer): void {
+  const { partitions } = leadersLayout.decode(new Reader(payload), peerVersions[1])
+  for (const entry of partitions) leaders.heard(entry.topicId, entry.index, leaderIn(from, entry))
+}
+
+function leaderIn(leaderId: number, { epoch, isr }: Pick<Entry, 'epoch' | 'isr'>): PartitionLeader {
+  return { leaderId: isr.length === 0 ? -1 : leaderId, epoch, isr }
 }
 
 function encode(partitions: Entry[]): Buffer {
