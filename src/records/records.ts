@@ -86,17 +86,26 @@ export interface BatchOptions {
   timestampType?: batch.TimestampType
 }
 
-/** Collects records into one batch; the first is offset 0. Not bounded by itself: see `sizeBytes`. */
+const capacityMin = 512
+
+/**
+ * Collects records into one batch; the first is offset 0. Not bounded by itself: see `sizeBytes`. Records are written behind
+ * room for the header, so that a batch that is not compressed is built without a copy.
+ */
 export class BatchBuilder {
   readonly #options: BatchOptions
-  #records = Buffer.allocUnsafe(512)
-  #recordBytes = 0
+  #bytes: Buffer
+  #end = batch.batchHeaderSize
+  /** `build` has handed the bytes out: whoever has them must not see them change. */
+  #isShared = false
   #count = 0
   #baseTimestamp = -1
   #maxTimestamp = -1
 
-  constructor(options: BatchOptions) {
+  /** @param capacityBytes what the batch is expected to take: growing costs copies */
+  constructor(options: BatchOptions, capacityBytes = capacityMin) {
     this.#options = options
+    this.#bytes = Buffer.allocUnsafe(Math.max(capacityBytes, capacityMin))
   }
 
   append(record: RecordContent): void {
@@ -104,8 +113,7 @@ export class BatchBuilder {
     const timestampDelta = record.timestamp - this.#baseTimestamp
     const bodySize = recordBodySize(record, timestampDelta, this.#count)
     this.#reserve(varintSize(bodySize) + bodySize)
-    const at = this.#recordBytes
-    this.#recordBytes = writeRecord(this.#records, at, record, bodySize, timestampDelta, this.#count)
+    this.#end = writeRecord(this.#bytes, this.#end, record, bodySize, timestampDelta, this.#count)
     this.#maxTimestamp = Math.max(this.#maxTimestamp, record.timestamp)
     this.#count += 1
   }
@@ -117,7 +125,12 @@ export class BatchBuilder {
 
   /** What `build` would return if nothing were compressed: exact for codec 'none', an upper estimate else. */
   get sizeBytes(): number {
-    return batch.batchHeaderSize + this.#recordBytes
+    return this.#end
+  }
+
+  /** The records section as it is before compression: no copy, so no longer than until the next `append`. */
+  get records(): Buffer {
+    return this.#bytes.subarray(batch.batchHeaderSize, this.#end)
   }
 
   /** What `sizeBytes` would be after appending `record`: to decide whether it still fits. */
@@ -127,13 +140,28 @@ export class BatchBuilder {
     return this.sizeBytes + varintSize(bodySize) + bodySize
   }
 
-  /** The batch, base offset 0 and leader epoch -1. The builder may go on afterwards. */
-  build(): Buffer {
+  /**
+   * The batch, base offset 0 and leader epoch -1. The builder may go on afterwards.
+   * @param compressed `records` as the codec makes them, by whoever has done that elsewhere; done here when absent
+   */
+  build(compressed?: Buffer): Buffer {
     assert(this.#count > 0, 'a batch has a record')
-    const { codec, level } = this.#options
-    const payload = compress(codec, this.#records.subarray(0, this.#recordBytes), level)
-    const bytes = Buffer.allocUnsafe(batch.batchHeaderSize + payload.length)
-    payload.copy(bytes, batch.batchHeaderSize)
+    const { codec } = this.#options
+    const bytes =
+      codec === 'none'
+        ? this.#own()
+        : framed(compressed ?? compress(codec, this.records, this.#options.level))
+    this.#writeHeader(bytes)
+    return bytes
+  }
+
+  #own(): Buffer {
+    if (this.#isShared) this.#move(this.#end)
+    this.#isShared = true
+    return this.#bytes.subarray(0, this.#end)
+  }
+
+  #writeHeader(bytes: Buffer): void {
     batch.setBaseOffset(bytes, 0, 0)
     bytes.writeInt32BE(bytes.length - batch.batchOverhead, 8)
     batch.setLeaderEpoch(bytes, 0, -1)
@@ -147,7 +175,6 @@ export class BatchBuilder {
     bytes.writeInt32BE(this.#options.baseSequence ?? -1, 53)
     bytes.writeInt32BE(this.#count, 57)
     batch.writeCrc(bytes, 0)
-    return bytes
   }
 
   #attributes(): number {
@@ -161,10 +188,22 @@ export class BatchBuilder {
   }
 
   #reserve(bytes: number): void {
-    const needed = this.#recordBytes + bytes
-    if (needed <= this.#records.length) return
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.#records.length * 2))
-    this.#records.copy(larger, 0, 0, this.#recordBytes)
-    this.#records = larger
+    const needed = this.#end + bytes
+    if (needed <= this.#bytes.length && !this.#isShared) return
+    this.#move(Math.max(needed, this.#bytes.length * 2))
   }
+
+  #move(capacityBytes: number): void {
+    const larger = Buffer.allocUnsafe(capacityBytes)
+    this.#bytes.copy(larger, 0, 0, this.#end)
+    this.#bytes = larger
+    this.#isShared = false
+  }
+}
+
+/** Behind room for the header. */
+function framed(payload: Buffer): Buffer {
+  const bytes = Buffer.allocUnsafe(batch.batchHeaderSize + payload.length)
+  payload.copy(bytes, batch.batchHeaderSize)
+  return bytes
 }

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
 import * as batch from '../../src/records/batch.ts'
-import { codecs } from '../../src/records/codecs.ts'
+import { codecs, compress } from '../../src/records/codecs.ts'
 import { MalformedRecords } from '../../src/records/errors.ts'
 import {
   BatchBuilder,
+  type BatchOptions,
   forEachRecord,
   type RecordContent,
   type RecordHeader,
@@ -75,6 +76,32 @@ t.test('the builder knows its size before and after', async (t) => {
   t.equal(builder.count, 300)
   t.equal(builder.build().length, builder.sizeBytes)
   t.throws(() => new BatchBuilder({ codec: 'none' }).build(), { name: 'AssertionFailed' })
+})
+
+t.test('a builder that goes on leaves what it built before as it was', async (t) => {
+  for (const codec of ['none', 'gzip'] as const) {
+    const options: BatchOptions = { codec }
+    const builder = new BatchBuilder(options)
+    builder.append({ key: null, value: text(10), timestamp: epochMs })
+    const built = [builder.build()]
+    options.baseSequence = 7
+    built.push(builder.build())
+    builder.append({ key: null, value: text(20), timestamp: epochMs })
+    built.push(builder.build(codec === 'none' ? undefined : compress(codec, builder.records)))
+    t.same(
+      built.map((bytes) => [
+        batch.recordCount(bytes, 0),
+        batch.baseSequence(bytes, 0),
+        readRecords(bytes, 0, limits).map(({ value }) => value?.length),
+      ]),
+      [
+        [1, -1, [10]],
+        [1, 7, [10]],
+        [2, 7, [10, 20]],
+      ],
+    )
+    t.ok(built.every((bytes) => checkBatch(bytes, 0, bytes.length).ok))
+  }
 })
 
 t.test('batches of the Java client, librdkafka and kafka-python', async (t) => {
