@@ -77,7 +77,11 @@ export class Announcements {
     const { replica, topic, index } = partition
     const said = this.#said.get(keyOf(topic.id, index))
     if (replica.isReady) {
-      if (said?.epoch !== replica.epoch) this.#say(partition, replica.epoch)
+      if (said?.epoch === replica.epoch) return
+      this.#say(partition, replica.epoch)
+      if (replica.inSync.length === replica.voters.length) return
+      this.#young.set(partition, youngLooks)
+      this.#lookAtYoung()
     } else if (said !== undefined && said.isr.length > 0 && replica.role !== 'leader') {
       // Its majority is gone: clients that are still sent here would ask in a circle.
       this.#say(partition, said.epoch)
@@ -109,6 +113,14 @@ export class Announcements {
       this.#tellSoon()
       this.#lookAtYoung()
     })
+  }
+
+  #begins(partition: Partition): void {
+    const { replica } = partition
+    this.#say(partition, replica.epoch)
+    if (replica.inSync.length === replica.voters.length) return
+    this.#young.set(partition, youngLooks)
+    this.#lookAtYoung()
   }
 
   #say({ topic, index, replica }: Partition, epoch: number): void {

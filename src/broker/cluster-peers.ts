@@ -10,7 +10,7 @@ import type { PeerNetwork } from '../peers/peer-network.ts'
 import * as calls from '../protocol/peer/call-kinds.ts'
 import { peerVersions } from '../protocol/peer/frame.ts'
 import type { Replica } from '../replica/replica.ts'
-import type { Announcements } from './announcements.ts'
+import { type Announcements, hear } from './announcements.ts'
 import type { ClusterQuorum, QuorumDescription } from './cluster-quorum.ts'
 import type { ClusterExecutor, Commands, Peering } from './commands.ts'
 import type { Voter } from './identity.ts'
@@ -149,10 +149,7 @@ export class ClusterPeers implements Peering {
       { guests: true },
     )
     network.handle(callKinds.leaders, async (from, payload) => {
-      for (const { topicId, index, epoch, isr } of calls.leaders.decode(new Reader(payload), version)
-        .partitions) {
-        leaders.heard(topicId, index, { leaderId: from, epoch, isr })
-      }
+      hear(leaders, from, payload)
       return nothing
     })
     network.handle(callKinds.transfer, async (_from, payload) => {

@@ -8,6 +8,7 @@
 import type { Clock } from '../io/world.ts'
 
 export interface PartitionLeader {
+  /** -1: who led in this epoch does so no more, and nobody else has said to. */
   readonly leaderId: number
   readonly epoch: number
   /** Voters that keep up, the leader among them. */
@@ -33,6 +34,12 @@ export class Leaders {
 
   of(topicId: string, index: number): PartitionLeader | undefined {
     return this.#topics.get(topicId)?.[index]
+  }
+
+  /** undefined while nobody is known to lead. */
+  leaderOf(topicId: string, index: number): number | undefined {
+    const { leaderId } = this.of(topicId, index) ?? { leaderId: -1 }
+    return leaderId < 0 ? undefined : leaderId
   }
 
   /** A leader that is ready says so. What an earlier epoch says comes too late. */
@@ -79,7 +86,7 @@ export class Leaders {
   #areLed(topicId: string, count: number): boolean {
     const partitions = this.#topics.get(topicId)
     if (partitions === undefined || partitions.length < count) return false
-    for (let index = 0; index < count; index++) if (partitions[index] === undefined) return false
+    for (let index = 0; index < count; index++) if (this.leaderOf(topicId, index) === undefined) return false
     return true
   }
 }

@@ -58,11 +58,11 @@ export class Leadership {
   async move(topicId: string, index: number, to: number, timeoutMs: number): Promise<void> {
     const { clock, leaders, nodeId, ask } = this.#options
     const endMs = clock.monotonic() + timeoutMs
-    const leader = leaders.of(topicId, index)?.leaderId
+    const leader = leaders.leaderOf(topicId, index)
     if (leader === undefined) throw new Refused('LEADER_NOT_AVAILABLE', 'nobody leads the partition now')
     if (leader !== nodeId) await ask(leader, topicId, index, to)
     else this.transfer(topicId, index, to)
-    while (leaders.of(topicId, index)?.leaderId !== to) {
+    while (leaders.leaderOf(topicId, index) !== to) {
       if (clock.monotonic() >= endMs) {
         throw new Refused('REQUEST_TIMED_OUT', `broker ${to} does not lead yet`)
       }

@@ -99,7 +99,7 @@ export class Membership {
       nodeId,
       clock,
       partition,
-      leaderOf: (topicId, index) => leaders.of(topicId, index)?.leaderId,
+      leaderOf: (topicId, index) => leaders.leaderOf(topicId, index),
       ask: (leader, topicId, index, isAway) => peers.restore(leader, topicId, index, isAway),
       isPlaced: ({ id }, index) => image.topics.byId(id)?.placements[index]?.includes(nodeId) === true,
       setAside: (topic, index) => options.topics().setAside(topic, index),
