@@ -289,7 +289,10 @@ export class LocalBroker implements Broker {
     const { follower, partitions } = this.#opened
     follower.begin({
       created: (topic) => this.#topics.create(topic),
-      deleted: (topic) => this.#topics.remove(topic),
+      deleted: (topic) => {
+        this.#topics.remove(topic)
+        this.#membership.deleted(topic)
+      },
       configured: (topic) => partitions.configure(topic),
       moved: (topic, indexes) => {
         this.#topics.open(topic)

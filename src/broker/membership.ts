@@ -170,11 +170,17 @@ export class Membership {
     return `there is no connection to controllers ${away.join(', ')} (see peer.unreachable and peer.refused above)`
   }
 
+  deleted(topic: Topic): void {
+    for (const index of topic.placements.keys()) this.#announcements.forget(topic.id, index)
+  }
+
   /** Replicas of partitions are wanted elsewhere, or have arrived there. */
   moved(topic: Topic, indexes: Iterable<number>): void {
     for (const index of indexes) {
       this.#repairs.moved(topic, index)
       this.#reassignments.look(topic, index)
+      const isHere = topic.placements[index]?.includes(this.#options.nodeId)
+      if (isHere !== true) this.#announcements.forget(topic.id, index)
     }
   }
 
