@@ -59,7 +59,7 @@ export class Announcements {
   /** All other brokers. */
   setPeers(ids: readonly number[]): void {
     for (const id of this.#unheard.keys()) if (!ids.includes(id)) this.#unheard.delete(id)
-    for (const id of ids) if (!this.#unheard.has(id)) this.#unheard.set(id, new Map(this.#said))
+    for (const id of ids) if (!this.#unheard.has(id)) this.#unheard.set(id, new Map(this.#led()))
     this.#maybeSweep()
     this.#tellSoon()
   }
@@ -68,7 +68,7 @@ export class Announcements {
   connected(id: number): void {
     const unheard = this.#unheard.get(id)
     if (unheard === undefined) return
-    for (const [key, entry] of this.#said) unheard.set(key, entry)
+    for (const [key, entry] of this.#led()) unheard.set(key, entry)
     this.#tellSoon()
   }
 
@@ -86,6 +86,12 @@ export class Announcements {
       // Its majority is gone: clients that are still sent here would ask in a circle.
       this.#say(partition, said.epoch)
     }
+  }
+
+  /** What was said and still holds: others may lead by now what this broker led. */
+  #led(): [string, Entry][] {
+    const { leaders, nodeId } = this.#options
+    return [...this.#said].filter(([, { topicId, index }]) => leaders.leaderOf(topicId, index) === nodeId)
   }
 
   /** A partition is not here any more. */
@@ -113,14 +119,6 @@ export class Announcements {
       this.#tellSoon()
       this.#lookAtYoung()
     })
-  }
-
-  #begins(partition: Partition): void {
-    const { replica } = partition
-    this.#say(partition, replica.epoch)
-    if (replica.inSync.length === replica.voters.length) return
-    this.#young.set(partition, youngLooks)
-    this.#lookAtYoung()
   }
 
   #say({ topic, index, replica }: Partition, epoch: number): void {
