@@ -63,10 +63,13 @@ async function open(
   checkPresence(folder)
   const { voters } = folder.identity
   const founders = voters.length === 0 ? [nodeId] : voters.map(({ id }) => id)
+  const disks = voters.flatMap(({ id, diskId }): [number, string][] =>
+    diskId === undefined ? [] : [[id, diskId]],
+  )
   const replica = await hosted.openReplica(
     clusterLogName,
     folder.partitionFolder(clusterLogName),
-    { voters: founders, disks: new Map() },
+    { voters: founders, disks: new Map(disks) },
     topicSettings(settings, configs),
   )
   replica.onAdvance(reportOnce(options))

@@ -95,8 +95,8 @@ export class ClusterPeers implements Peering {
     const { network, image, nodeId, voters } = this.#options
     if (network === null) return
     const peers = new Map<number, { id: number; host: string; port: number; diskId: string | null }>()
-    for (const { id, host, port } of voters) {
-      if (!image.retired.has(id)) peers.set(id, { id, host, port, diskId: null })
+    for (const { id, host, port, diskId = null } of voters) {
+      if (!image.retired.has(id)) peers.set(id, { id, host, port, diskId })
     }
     for (const { id, peerHost, peerPort, diskId } of image.brokers.values()) {
       const told = peers.get(id)

@@ -23,6 +23,8 @@ export class DataFolder {
   readonly #lock: { release(): void }
   readonly forgotten: ForgottenReplicas
   #identity: Identity
+  /** The last one that was asked for: one after the other. */
+  #writing: Promise<void> = Promise.resolve()
 
   private constructor(
     { disk, clock }: Pick<World, 'disk' | 'clock'>,
@@ -60,6 +62,14 @@ export class DataFolder {
           `the data folder ${path} belongs to node ${found.nodeId}, and this broker was started as node ${nodeId}`,
         )
       }
+      const founders = found?.voters ?? []
+      const isAlone = founders.length === 0 && found !== null && found.clusterId !== ''
+      if (isAlone && voters.some(({ id }) => id !== nodeId)) {
+        throw new DataFolderRefused(
+          `the data folder ${path} was begun by a broker on its own, and --voters names others: let those join this one ` +
+            `(--voters with this broker alone, everywhere), or start with an empty folder`,
+        )
+      }
       if (found === null && disk.list(`${path}/partitions`).length > 0) {
         throw new DataFolderRefused(
           `the data folder ${path} holds partitions but no identity.json: restore that file, or move the folder away`,
@@ -91,8 +101,23 @@ export class DataFolder {
         `the data folder ${this.path} belongs to cluster ${this.#identity.clusterId}, not to ${clusterId}`,
       )
     }
-    this.#identity = { ...this.#identity, clusterId }
-    await writeIdentity(this.#disk, this.path, this.#identity)
+    await this.#become({ ...this.#identity, clusterId })
+  }
+
+  /** Remembers the disk of a voter that is met for the first time. @throws Faulted */
+  async met(id: number, diskId: string): Promise<void> {
+    const { voters } = this.#identity
+    if (!voters.some((voter) => voter.id === id && voter.diskId === undefined)) return
+    await this.#become({
+      ...this.#identity,
+      voters: voters.map((voter) => (voter.id === id ? { ...voter, diskId } : voter)),
+    })
+  }
+
+  async #become(identity: Identity): Promise<void> {
+    this.#identity = identity
+    this.#writing = this.#writing.then(() => writeIdentity(this.#disk, this.path, this.#identity))
+    await this.#writing
   }
 
   partitionFolder(name: string): string {

@@ -18,6 +18,8 @@ export interface Voter {
   readonly id: number
   readonly host: string
   readonly port: number
+  /** The disk that it was first met with; absent until then. Another one under its id is not that voter. */
+  readonly diskId?: string
 }
 
 const version = 1
@@ -51,11 +53,12 @@ function votersIn(field: unknown, path: string): Voter[] {
   if (field === undefined) return []
   if (!Array.isArray(field)) throw damaged(path, "its 'voters' are no list")
   return field.map((one: unknown) => {
-    const { id, host, port }: { [name: string]: unknown } =
+    const { id, host, port, diskId }: { [name: string]: unknown } =
       typeof one === 'object' && one !== null ? { ...one } : {}
     if (!Number.isSafeInteger(id) || typeof host !== 'string' || !Number.isSafeInteger(port))
       throw damaged(path, "one of its 'voters' has no id, host or port")
-    return { id: id as number, host, port: port as number }
+    const voter = { id: id as number, host, port: port as number }
+    return typeof diskId === 'string' ? { ...voter, diskId } : voter
   })
 }
 

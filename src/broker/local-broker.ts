@@ -32,6 +32,7 @@ import { groupsTopicName } from './internal-topics.ts'
 import { Leaders } from './leaders.ts'
 import { Membership } from './membership.ts'
 import type { Partition } from './partition.ts'
+import { peerInbox } from './peer-inbox.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { Purgatory } from './purgatory.ts'
 import { Registration } from './registration.ts'
@@ -127,7 +128,7 @@ export class LocalBroker implements Broker {
         clusterId: () => folder.identity.clusterId,
         secret: peer.secret,
         settings: peerSettingsOf(settings),
-        inbox: host,
+        inbox: peerInbox(host, folder, onEvent),
         onEvent,
         onConnected: (id) => broker?.connected(id),
       })
@@ -181,7 +182,7 @@ export class LocalBroker implements Broker {
       settings,
       network,
       // Where the voters of a known cluster are now, whoever starts this broker knows best.
-      voters: options.voters.length > 0 ? options.voters : voters,
+      voters: options.voters.length > 0 ? withDisks(options.voters, voters) : voters,
       image,
       clusterLog,
       partitions,
@@ -389,4 +390,8 @@ export class LocalBroker implements Broker {
   #applyBrokerConfigs(): void {
     applyBrokerConfigs(this.settings, this.image, this.nodeId, this.#options.onEvent)
   }
+}
+
+function withDisks(told: readonly Voter[], known: readonly Voter[]): Voter[] {
+  return told.map((voter) => ({ ...known.find(({ id }) => id === voter.id), ...voter }))
 }

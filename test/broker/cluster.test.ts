@@ -147,6 +147,45 @@ t.test(
   },
 )
 
+t.test(
+  'a wiped controller is told from the one that it was even by one that has forgotten the cluster',
+  async (t) => {
+    const brokers = await Brokers.start(t, 3)
+    await brokers.stop()
+    // Of the third only what it was, and who the others are: nothing of what they decided.
+    const disk = brokers.diskOf(3).mount()
+    disk.removeFolder(`/data/partitions/${disk.list('/data/partitions')[0]}`)
+    const identity = JSON.parse(String(brokers.diskOf(3).bytesOf('/data/identity.json')))
+    t.match(identity.voters, [{ id: 1, diskId: String }, { id: 2, diskId: String }, { id: 3 }])
+    disk.remove('/data/identity.json')
+    disk
+      .open('/data/identity.json', 'create')
+      .write([Buffer.from(JSON.stringify({ ...identity, clusterId: '' }))], 0)
+    brokers.wipe(2)
+    const giveUp = new AbortController()
+    const starting = [2, 3].map((id) => brokers.start(id, { signal: giveUp.signal }))
+    await brokers.until(() => brokers.saidBy(3, 'peer.refused').length > 0)
+    t.match(
+      brokers.saidBy(3, 'peer.refused')[0],
+      { message: /is known with disk/ },
+      'two of three, and no cluster',
+    )
+    giveUp.abort()
+    await Promise.all(starting.map((one) => t.rejects(one)))
+  },
+)
+
+t.test('a broker that began by itself is not taken into another cluster', async (t) => {
+  const brokers = new Brokers()
+  t.teardown(() => brokers.stop())
+  await brokers.start(1, { voters: [], peerPort: null })
+  await brokers.stopOne(1)
+  await t.rejects(brokers.start(1), {
+    name: 'DataFolderRefused',
+    message: /was begun by a broker on its own/,
+  })
+})
+
 t.test('a broker that was away for so long that the way is gone is told the outcome', async (t) => {
   const settings = { 'lograft.image.changes.max': 5 }
   const brokers = await Brokers.start(t, 3, { settings })
