@@ -5,7 +5,7 @@ import type { Cluster } from './cluster.ts'
 import { type PlacedPartition, planDrain } from './drain-plan.ts'
 import { KafkaError, PartialFailure } from './errors.ts'
 import { nameOf } from './partition.ts'
-import { untilNone, type WaitOptions } from './progress.ts'
+import { namesOf, untilNone, type WaitOptions } from './progress.ts'
 
 export interface DecommissionOptions extends WaitOptions {
   /** Partitions that move at the same time: what moves takes bandwidth from what is served. */
@@ -29,9 +29,19 @@ export async function decommission(
   let isOut = false
   while (!isOut) {
     const begun = new Begun()
-    await untilNone(cluster, what, options, () => drainOnce(cluster, leaving, waveSize, begun))
+    const lost = new Lost(cluster, what)
+    await untilNone(cluster, what, options, async () => {
+      const held = await drainOnce(cluster, leaving, waveSize, begun)
+      lost.look(held)
+      return held
+    })
     isOut = await takeOut(cluster, leaving)
   }
+}
+
+interface HeldPartition extends PlacedPartition {
+  /** -1 when there is none. */
+  readonly leader: number
 }
 
 /** Begins as many moves as fit into the wave. Answers the partitions that the broker holds, or is about to. */
@@ -40,13 +50,13 @@ async function drainOnce(
   leaving: number,
   waveSize: number,
   begun: Begun,
-): Promise<PlacedPartition[]> {
+): Promise<HeldPartition[]> {
   const ongoing = new Map(
     (await listPartitionReassignments(cluster, null)).map((move) => [nameOf(move), move]),
   )
   const { brokers, topics } = await cluster.retry('topics', () => cluster.metadata.fetch(null, false))
   const partitions = [...topics.values()].flatMap(({ name: topic, partitions: rows }) =>
-    rows.map(({ index: partition, replicas }) => ({ topic, partition, replicas })),
+    rows.map(({ index: partition, leader, replicas }) => ({ topic, partition, leader, replicas })),
   )
   const held = partitions.filter(({ replicas }) => replicas.includes(leaving))
   // What is on its way out already is not planned again; what is on its way to the broker is turned round.
@@ -87,6 +97,35 @@ class Begun {
     if (looks === undefined || ongoing.has(name)) return false
     this.#looksSince.set(name, looks + 1)
     return looks < looksBehindMax
+  }
+}
+
+/** Partitions that stay without a leader cannot be moved: nobody has what is to be copied. */
+class Lost {
+  readonly #cluster: Cluster
+  readonly #what: string
+  #since = Infinity
+
+  constructor(cluster: Cluster, what: string) {
+    this.#cluster = cluster
+    this.#what = what
+  }
+
+  /** @throws KafkaError LEADER_NOT_AVAILABLE when nothing else has been left for half the time of a call */
+  look(held: readonly HeldPartition[]): void {
+    const { clock, settings } = this.#cluster
+    const now = clock.monotonic()
+    if (held.length === 0 || held.some(({ leader }) => leader >= 0)) this.#since = Infinity
+    else this.#since = Math.min(this.#since, now)
+    if (now - this.#since < settings.callTimeoutMs / 2) return
+    throw new KafkaError(
+      'LEADER_NOT_AVAILABLE',
+      `${this.#what}: nobody leads what is left to move (${namesOf(held)})`,
+      {
+        retriable: true,
+        advice: 'too few of the brokers that hold it are up: start them, or delete these topics',
+      },
+    )
   }
 }
 

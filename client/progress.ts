@@ -47,13 +47,17 @@ export async function untilNone(
 
 const namesMax = 5
 
+/** Of the first few. */
+export function namesOf(partitions: readonly TopicPartition[]): string {
+  const more = partitions.length > namesMax ? ` and ${partitions.length - namesMax} more` : ''
+  return `${partitions.slice(0, namesMax).map(nameOf).join(', ')}${more}`
+}
+
 function stalled(what: string, left: readonly TopicPartition[], quietMs: number): KafkaError {
-  const more = left.length > namesMax ? ` and ${left.length - namesMax} more` : ''
-  const names = `${left.slice(0, namesMax).map(nameOf).join(', ')}${more}`
   const seconds = Math.round(quietMs / 1000)
   return new KafkaError(
     'REQUEST_TIMED_OUT',
-    `${what}: not done yet are ${names}; nothing has changed for ${seconds} s`,
+    `${what}: not done yet are ${namesOf(left)}; nothing has changed for ${seconds} s`,
     {
       retriable: true,
       advice:

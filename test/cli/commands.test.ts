@@ -230,12 +230,13 @@ t.test('cluster status', async (t) => {
     brokers: [{ nodeId: Number, host: String, port: Number, leads: Number, hosts: Number }],
     topics: Number,
     partitions: Number,
-    leaderless: 0,
-    underReplicated: 0,
+    leaderless: [],
+    underReplicated: [],
+    reassignments: [],
   })
   t.match(
     (await run('cluster', 'status')).stdout,
-    /all led, all in sync\n\nBROKER +ADDRESS +RACK +LEADS +HOSTS\n/,
+    /all led, all in sync\n\nBROKER +ADDRESS +RACK +LEADS +PREFERRED +HOSTS +BEHIND\n/,
   )
 })
 
