@@ -68,7 +68,7 @@ export class SimPath {
   /** The size of the next piece of so many bytes: often all that fit, now and then a single one. */
   chunkBytes(bytes: number): number {
     const { chunkBytesMax, splitChance } = this.shape
-    if (splitChance < 1 && !this.#random.chance(splitChance)) return Math.min(bytes, chunkBytesMax)
+    if (splitChance < 1 && !this.#random.chance(splitChance)) return bytes
     const bounds = [1, 16, 1460, chunkBytesMax, chunkBytesMax]
     const bound = bounds[this.#random.below(bounds.length)] ?? 1
     return Math.min(bytes, bound === chunkBytesMax ? bound : 1 + this.#random.below(bound))

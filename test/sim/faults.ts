@@ -47,7 +47,8 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'transfer'; readonly place: number }
 )
 
-export type Prey = 'kill' | 'losePower' | 'pause' | 'isolate'
+/** 'orphan': it is cut off, and those who may have voted for it lose their power, before they hear of it again. */
+export type Prey = 'kill' | 'losePower' | 'pause' | 'isolate' | 'orphan'
 export type FaultKind = Fault['kind']
 
 /** Of one seed: which kinds of faults it has, each on or off. */
@@ -112,8 +113,8 @@ function drawsOf({ brokers, places, random }: Drawn): Draw[] {
   toss(0.5, (atMs) => {
     // Exponential: most of them soon.
     const afterMs = Math.round(-Math.log(1 - random.float()) * 60)
-    const prey = (['kill', 'losePower', 'pause', 'isolate'] as const)[random.below(4)] as Prey
-    return { kind: 'hunt', atMs, afterMs, prey, forMs: 2 * downMs() }
+    const prey = preys[random.below(preys.length)] as Prey
+    return { kind: 'hunt', atMs, afterMs: prey === 'orphan' ? 0 : afterMs, prey, forMs: 2 * downMs() }
   })
   toss(0.1, (atMs) => ({ kind: 'wipe', atMs, node: node(), forMs: 4 * downMs() }))
   toss(0.3, (atMs) => ({ kind: 'transfer', atMs, place: random.below(places) }))
@@ -123,6 +124,8 @@ function drawsOf({ brokers, places, random }: Drawn): Draw[] {
   })
   return draws
 }
+
+const preys: readonly Prey[] = ['kill', 'losePower', 'pause', 'isolate', 'orphan']
 
 /** Half of them short, as a stalled event loop is. */
 const pauseMs = (random: SeededRandom): number => (random.chance(0.5) ? 30 : 300) + random.below(300)

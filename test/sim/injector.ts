@@ -106,14 +106,28 @@ export class Injector {
     const hunt = this.#hunts.shift()
     if (hunt === undefined) return
     this.#stage.recorder.trace(`hunt of n${node}, elected in epoch ${epoch} of ${name}`)
-    const { prey, afterMs, forMs } = hunt
-    const fault: Fault =
-      prey === 'pause'
-        ? { kind: 'pause', atMs: 0, node, forMs }
-        : prey === 'isolate'
-          ? { kind: 'cut', atMs: 0, links: this.#cluster.linksOf(node), forMs }
-          : { kind: prey, atMs: 0, node, downMs: forMs / 2 }
-    this.#follow(sleep(this.#stage, afterMs).then(() => this.#carryOut(fault)))
+    const faults = this.#preyOn(node, hunt)
+    const hit = async (): Promise<void> => {
+      await sleep(this.#stage, hunt.afterMs)
+      await Promise.all(faults.map((fault) => this.#carryOut(fault)))
+    }
+    this.#follow(hit())
+  }
+
+  #preyOn(node: number, { prey, forMs }: Hunt): Fault[] {
+    const others = this.#stage.plan.brokers.filter((other) => other !== node)
+    const cut: Fault = { kind: 'cut', atMs: 0, links: this.#cluster.linksOf(node), forMs }
+    const orphaned = others.map((other): Fault => ({ kind: 'losePower', atMs: 0, node: other, downMs: 5 }))
+    switch (prey) {
+      case 'pause':
+        return [{ kind: 'pause', atMs: 0, node, forMs }]
+      case 'isolate':
+        return [cut]
+      case 'orphan':
+        return [cut, ...orphaned]
+      default:
+        return [{ kind: prey, atMs: 0, node, downMs: forMs / 2 }]
+    }
   }
 
   async #carryOut(fault: Fault): Promise<void> {
@@ -258,7 +272,7 @@ export class Injector {
     this.#isWiped = true
     await this.bringDown(machine, 'kill')
     const restore = machine.wipe()
-    this.#cluster.quorums.wiped(machine.nodeId)
+    this.#cluster.quorums.wiped(machine.nodeId, true)
     const attempt = machine.start().then((error) => {
       if (error === null) recorder.violate(`n${machine.nodeId} was taken with an empty disk under its old id`)
       else recorder.mark('a wiped broker was refused')
@@ -267,7 +281,7 @@ export class Injector {
     await this.bringDown(machine, 'kill')
     restore()
     this.#isWiped = false
-    this.#cluster.quorums.wiped(machine.nodeId)
+    this.#cluster.quorums.wiped(machine.nodeId, false)
     void this.bringUp(machine)
   }
 

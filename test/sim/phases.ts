@@ -107,6 +107,7 @@ export class Phases {
    */
   async #servable(client: ClusterClient): Promise<Place[]> {
     const { plan, places } = this.#stage
+    const isMoved = plan.faults.some(({ kind }) => kind === 'reassign')
     const where = new Map<string, readonly number[]>()
     const restless = new Set<string>()
     await this.#eventually('metadata', async () => {
@@ -127,7 +128,9 @@ export class Phases {
       const key = keyOf(place)
       const replicas = where.get(key) ?? []
       const here = replicas.filter((nodeId) => plan.core.includes(nodeId)).length
-      return !restless.has(key) && here > replicas.length / 2 && here >= this.#floorOf(place)
+      // Somebody may have moved it to fewer brokers than its topic asks for.
+      if (restless.has(key) || (isMoved && this.#floorOf(place) > 1)) return false
+      return here > replicas.length / 2 && here >= this.#floorOf(place)
     })
   }
 

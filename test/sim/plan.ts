@@ -47,12 +47,12 @@ type Toss = (probability?: number) => boolean
 type OneOf = <T>(...choices: T[]) => T
 
 export function planOf(seed: number, random: SeededRandom): Plan {
-  const durationMs = 2000 + random.below(3000)
+  const durationMs = 1500 + random.below(2500)
   const on = (probability = 0.5): boolean => random.chance(probability)
   const oneOf = <T>(...choices: T[]): T => choices[random.below(choices.length)] as T
   const brokers = Array.from({ length: oneOf(1, 2, 3, 3, 3, 3, 4, 5) }, (_, i) => i + 1)
   const voters = on(0.7) ? brokers : brokers.slice(0, 1 + random.below(brokers.length))
-  const electionTimeoutMs = oneOf(100, 150, 300, 600)
+  const electionTimeoutMs = oneOf(160, 160, 320, 640)
   const topics = topicsOf(brokers.length, random, on, oneOf)
   const places = topics.reduce((sum, { partitions }) => sum + partitions, 0)
   return {
@@ -66,7 +66,7 @@ export function planOf(seed: number, random: SeededRandom): Plan {
     net: {
       delayMs: oneOf(0.1, 0.5, 2),
       jitterMs: oneOf(0.1, 1, 5, 20),
-      splitChance: oneOf(0, 0, 0.2, 1),
+      splitChance: oneOf(0, 0, 0.1, 0.3),
       chunkBytesMax: oneOf(7, 200, 65_536, 65_536),
       bytesPerMs: oneOf(200, 10_000, 1_000_000, 1_000_000),
       windowBytes: oneOf(1000, 65_536, 262_144),
@@ -107,8 +107,8 @@ function settingsOf(
     'lograft.files.open.max': String(oneOf(2, 8, 0)),
     'controlled.shutdown.timeout.ms': '2000',
     'lograft.election.timeout.ms': String(electionTimeoutMs),
-    'lograft.heartbeat.ms': String(electionTimeoutMs / 5),
-    'lograft.tick.ms': String(electionTimeoutMs / 10),
+    'lograft.heartbeat.ms': String(electionTimeoutMs / 4),
+    'lograft.tick.ms': String(electionTimeoutMs / 8),
     'lograft.peer.connect.timeout.ms': String(2 * electionTimeoutMs),
     'lograft.peer.idle.timeout.ms': String(2 * electionTimeoutMs),
     'lograft.peer.backoff.ms': '10',
@@ -130,7 +130,7 @@ function topicsOf(brokers: number, random: SeededRandom, on: Toss, oneOf: OneOf)
         ...(on(0.2) && { 'segment.ms': String(oneOf(200, 1000)) }),
         ...(on(0.2) && { 'retention.ms': String(oneOf(300, 2000)) }),
         ...(on(0.2) && { 'retention.bytes': String(oneOf(0, 3000)) }),
-        ...(on(0.15) && { 'flush.messages': '50', 'flush.ms': String(oneOf(100, 1000)) }),
+        ...(on(0.15) && brokers === 1 && { 'flush.messages': '50', 'flush.ms': String(oneOf(100, 1000)) }),
         ...(on(0.2) && { 'message.timestamp.type': 'LogAppendTime' }),
         ...(on(0.2) && { 'min.insync.replicas': String(1 + random.below(replicas)) }),
       },

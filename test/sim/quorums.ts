@@ -7,7 +7,6 @@
 import { isVoter, type Membership } from '../../src/raft/membership.ts'
 import { Raft } from '../../src/raft/raft.ts'
 import type { Entries } from '../../src/replica/entries.ts'
-import { startPosition } from '../../src/replica/entries.ts'
 import { Member } from '../../src/replica/member.ts'
 import type { Recorder } from './recorder.ts'
 
@@ -52,6 +51,7 @@ export class Quorums {
   onElected: (elected: Elected) => void = () => {}
   readonly #recorder: Recorder
   readonly #quorums = new Map<string, Quorum>()
+  readonly #wiped = new Set<number>()
   #unwatch: () => void = () => {}
 
   constructor(recorder: Recorder) {
@@ -99,9 +99,10 @@ export class Quorums {
     }
   }
 
-  /** Its disk is empty now. */
-  wiped(node: number): void {
-    for (const { seen } of this.#quorums.values()) seen.delete(node)
+  /** It runs on an empty disk, or on its own again. What it held is not lost: its disk is found in the end. */
+  wiped(node: number, isWiped: boolean): void {
+    if (isWiped) this.#wiped.add(node)
+    else this.#wiped.delete(node)
   }
 
   unsynced(name: string): void {
@@ -165,6 +166,10 @@ export class Quorums {
     if (member.fault !== null || raft.endPosition !== log.endPosition) return
     const node = nodeOf(log.folder)
     const quorum = this.#quorum(name)
+    if (this.#wiped.has(node)) {
+      if (member.role === 'leader') this.#recorder.violate(`${name} on n${node}: leads with an empty disk`)
+      return
+    }
     const before = quorum.seen.get(node)
     const now = seenOf(member, raft)
     const violate = (what: string): void => this.#recorder.violate(`${name} on n${node}: ${what}`)
@@ -205,7 +210,7 @@ export class Quorums {
   #checkCommit(quorum: Quorum, now: Seen, from: number, violate: (what: string) => void): void {
     const { raft, member, committed, role, epoch } = now
     const { log } = member
-    for (let at = Math.max(from, startPosition(log)); at < committed; at++) {
+    for (let at = Math.max(from, log.base.position); at < committed; at++) {
       if (quorum.committedFrom < 0) quorum.committedFrom = at
       const index = at - quorum.committedFrom
       const unitEpoch = log.epochBefore(at + 1)
@@ -252,7 +257,7 @@ function heldBy(quorum: Quorum, membership: Membership, position: number, epoch:
 
 /** As far as its log still knows. */
 function agrees({ log }: Member, position: number, epoch: number): boolean {
-  const isInside = position > startPosition(log) && position <= log.endPosition
+  const isInside = position > log.base.position && position <= log.endPosition
   return !isInside || log.epochBefore(position) === epoch
 }
 
@@ -270,8 +275,9 @@ function* regressions(now: Seen, before: Seen): Generator<string> {
 }
 
 function* faultsOf({ member, highWatermark }: Seen): Generator<string> {
-  const { start, end, durablePosition, writtenPosition } = member.log
-  if (start > highWatermark && highWatermark > 0)
+  const { start, end, base, durablePosition, writtenPosition } = member.log
+  // Who was just installed or opened knows of nothing committed but where its log begins: the batch that holds the start.
+  if (start > highWatermark && highWatermark > 0 && highWatermark !== base.offset)
     yield `log start ${start} above the high watermark ${highWatermark}`
   if (highWatermark > end) yield `high watermark ${highWatermark} above the end ${end}`
   if (durablePosition > writtenPosition) yield 'durable what is not written'

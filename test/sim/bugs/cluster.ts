@@ -1,4 +1,5 @@
 /** Bugs that only a cluster can have: changes of a few words each. */
+import type { Fault, Prey } from '../faults.ts'
 import type { Plan } from '../plan.ts'
 import type { Bug, Edit } from './bug.ts'
 
@@ -28,18 +29,55 @@ function within(faults: Plan['faults'], count: number): Plan['faults'] {
   })
 }
 
-const isRead = 'const position = reached(this.#state.membership, (voter) => this.#durableOf(voter))'
+/** The same again and again. */
+const every = (everyMs: number, fault: (atMs: number) => Fault): readonly Fault[] =>
+  Array.from({ length: Math.floor(durationMs / everyMs) - 1 }, (_, i) => fault((i + 1) * everyMs))
+
+const durationMs = 3500
+const hunts = (prey: Prey, everyMs = 500, afterMs = 0): readonly Fault[] =>
+  every(everyMs, (atMs) => ({ kind: 'hunt', atMs, afterMs, prey, forMs: 400 }))
+
+/** Three brokers with every partition, clients enough, and these faults. */
+const three = (...faults: readonly Fault[]) => storm(3, faults)
+const storm =
+  (count: number, faults: readonly Fault[], net: Plan['net'] = { delayMs: 0.5, jitterMs: 1 }) =>
+  (plan: Plan): Plan => {
+    const clients = { ...plan.clients, rawProducers: 4, readers: 3, listers: 2, committers: 2, members: 0 }
+    const inOrder = [...faults].sort((a, b) => a.atMs - b.atMs)
+    const topics = plan.topics.slice(0, 2).map((topic) => ({ ...topic, configs: {} }))
+    return of(count)({ ...plan, clients, topics, net, durationMs, faults: inOrder })
+  }
+
+const resets = every(200, (atMs) => ({ kind: 'resetConnections', atMs, probability: 0.5 }))
+const darkness = every(600, (atMs) => ({ kind: 'losePowerOfAll', atMs, downMs: 20 }))
+
+/** Machines that write an image every few changes, and brokers that are away for some. */
+const images = (plan: Plan): Plan => {
+  const away = every(700, (atMs) => ({ kind: 'kill', atMs, node: ((atMs / 700) % 3) + 1, downMs: 600 }))
+  const aimed = three(...away)(plan)
+  return { ...aimed, settings: { ...aimed.settings, 'lograft.image.changes.max': '5' } }
+}
+
+const isRead = 'const position = reached(this.#state.membership,'
 
 export const clusterBugs: readonly Bug[] = [
   {
     name: 'a vote is not written down',
     seed: 0,
+    aim: three(...hunts('orphan')),
     edits: [edit('replica/ballot-file', 'await this.#slots.store(value)', 'void value')],
   },
   {
     name: 'a vote leaves before it is durable',
     seed: 0,
-    edits: [edit('replica/ballot-file', 'await this.#slots.store(value)', 'void this.#slots.store(value)')],
+    aim: three(...hunts('orphan')),
+    edits: [
+      edit(
+        'replica/ballot-file',
+        'await this.#slots.store(value)',
+        'void this.#slots.store(value).catch(() => {})',
+      ),
+    ],
   },
   {
     name: 'a vote is given twice',
@@ -52,11 +90,13 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'a vote does not ask how new the log is',
     seed: 0,
+    aim: three(...hunts('isolate', 500, 60)),
     edits: [edit('raft/raft', 'request.lastEpoch > state.extents.lastEpoch ||', 'true ||')],
   },
   {
     name: 'a vote looks at the length of the log only',
     seed: 0,
+    aim: three(...hunts('isolate', 500, 60)),
     edits: [
       edit('raft/raft', 'request.lastEpoch > state.extents.lastEpoch ||', ''),
       edit('raft/raft', 'request.lastEpoch === state.extents.lastEpoch &&', ''),
@@ -99,11 +139,12 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'a leader counts what it has not synced',
     seed: 0,
-    edits: [edit('raft/leader', 'return extents.durable', 'return extents.end')],
+    edits: [edit('raft/replication', 'return extents.durable', 'return extents.end')],
   },
   {
     name: 'all that a follower has it calls the same as the leader has',
     seed: 0,
+    aim: three(...hunts('isolate', 500, 60)),
     edits: [
       edit(
         'raft/follower',
@@ -115,6 +156,7 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'the high watermark of a leader is taken as it comes',
     seed: 0,
+    aim: three(...hunts('isolate', 500, 60)),
     edits: [
       edit(
         'raft/follower',
@@ -126,6 +168,7 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'an append is taken wherever it fits',
     seed: 0,
+    aim: three(...hunts('isolate', 500, 60)),
     edits: [
       edit(
         'raft/follower',
@@ -160,6 +203,7 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'a sync that began before a cut counts',
     seed: 0,
+    aim: (plan) => ({ ...three(...hunts('isolate', 500, 60))(plan), syncMaxMs: 300 }),
     edits: [
       edit('raft/extents', 'truncations !== this.#truncations ||', ''),
       edit('raft/extents', 'assert(position <= this.#end', 'assert(true'),
@@ -173,6 +217,7 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'an answer to an earlier leadership counts',
     seed: 0,
+    aim: (plan) => storm(3, hunts('isolate', 300, 60), { delayMs: 2, jitterMs: 20 })(plan),
     edits: [
       edit(
         'raft/raft',
@@ -184,11 +229,41 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'a leader that nobody hears goes on',
     seed: 0,
-    edits: [edit('raft/leader', 'nowMs - contactMs >= settings.electionTimeoutMs', 'false')],
+    aim: three(
+      ...every(900, (atMs) => ({
+        kind: 'cut',
+        atMs,
+        links: [
+          [1, 2],
+          [2, 1],
+          [1, 3],
+          [3, 1],
+        ],
+        forMs: 700,
+      })),
+    ),
+    edits: [
+      edit('raft/leader', 'nowMs - this.#heartbeats.contactMs(nowMs) >= settings.electionTimeoutMs', 'false'),
+    ],
+  },
+  {
+    name: 'a leader answers reads without asking whether it still leads',
+    seed: 0,
+    aim: three(...hunts('isolate', 500, 60)),
+    edits: [edit('raft/heartbeats', 'if (this.#reached(Infinity, ({ answeredMs }) => answeredMs) < sentMs)', 'if (false)')], // biome-ignore format: one edit
   },
   {
     name: 'old and new voters are counted as one',
     seed: 0,
+    aim: storm(5, [
+      ...every(300, (atMs) => ({
+        kind: 'reassign',
+        atMs,
+        place: 0,
+        replicas: (atMs / 300) % 2 === 0 ? [1, 2, 3] : [4, 5, 1],
+      })),
+      ...hunts('isolate', 400, 20),
+    ]),
     edits: [
       edit(
         'raft/quorum',
@@ -201,31 +276,52 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'the next change of voters does not wait for the one before',
     seed: 0,
+    aim: storm(5, [
+      ...every(300, (atMs) => ({
+        kind: 'reassign',
+        atMs,
+        place: 0,
+        replicas: (atMs / 300) % 2 === 0 ? [1, 2, 3] : [4, 5, 1],
+      })),
+      ...hunts('isolate', 400, 20),
+    ]),
     edits: [edit('raft/leader', '!this.isReady || !this.#isCommitted(membership.position)', '!this.isReady')],
   },
   {
     name: 'voters that were cut stay in force',
     seed: 0,
+    aim: storm(5, [
+      ...every(300, (atMs) => ({
+        kind: 'reassign',
+        atMs,
+        place: 0,
+        replicas: (atMs / 300) % 2 === 0 ? [1, 2, 3] : [4, 5, 1],
+      })),
+      ...hunts('isolate', 400, 20),
+    ]),
     edits: [edit('raft/membership', 'while (this.current.position >= position)', 'while (false)')],
   },
   {
     name: 'a wiped disk is taken for what it was',
     seed: 0,
+    aim: three(...every(500, (atMs) => ({ kind: 'wipe', atMs, node: ((atMs / 500) % 3) + 1, forMs: 400 }))),
     edits: [
       edit('replica/identities', '(this.#promised.get(peer) ?? disk) !== disk', 'false'),
       edit('peers/acquaintances', 'known !== null && known !== diskId', 'false'),
       edit('machines/cluster/brokers', 'known !== undefined && known.diskId !== diskId', 'false'),
-      edit('raft/leader', 'said.from <= progress.durableBefore', 'false'),
+      edit('raft/replication', 'said.from <= progress.durableBefore', 'false'),
     ],
   },
   {
     name: 'a repeated batch is acknowledged before it is committed',
     seed: 0,
+    aim: (plan) => ({ ...three(...resets, ...darkness)(plan), syncMaxMs: 300 }),
     edits: [edit('broker/partition', 'endOffset: verdict.lastOffset + 1', 'endOffset: 0')],
   },
   {
     name: 'who waits is not told that leadership is lost',
     seed: 0,
+    aim: three(...hunts('isolate', 500, 60)),
     edits: [
       edit(
         'replica/member',
@@ -237,6 +333,7 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'a coordinator serves before it has read what others decided',
     seed: 0,
+    aim: three(...hunts('kill', 500, 100)),
     edits: [
       edit(
         'replica/executor',
@@ -249,6 +346,7 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'a coordinator answers before its decision is committed',
     seed: 0,
+    aim: three(...darkness),
     edits: [
       edit(
         'replica/executor',
@@ -260,16 +358,19 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'a log begins anew without its voters',
     seed: 0,
+    aim: images,
     edits: [edit('replica/loop', 'position, epoch: positionEpoch, voters: mark', 'position, epoch: positionEpoch, voters: { ...mark, voters: [] }')], // biome-ignore format: one edit
   },
   {
     name: 'a log begins anew without its image',
     seed: 0,
+    aim: images,
     edits: [edit('replica/loop', 'if (image.length > 0)', 'if (false)')],
   },
   {
     name: 'a broker believes an earlier leader',
     seed: 0,
+    aim: storm(3, hunts('isolate', 300, 60), { delayMs: 2, jitterMs: 20 }),
     edits: [edit('broker/leaders', 'leader.epoch < (partitions[index]?.epoch ?? -1)', 'false')],
   },
 ]
