@@ -2,6 +2,7 @@
  * What the nemesis does: one fault after the other, each of which hurts a minority, so that the cluster must go on; but for `kill-all`,
  * after which it must come back. A fault ends with everything whole again.
  */
+import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NemesisCluster } from './cluster.ts'
 import { damage, emptyDisk, failSyncs, fillDisk } from './disk-faults.ts'
@@ -75,15 +76,35 @@ export const faults: Readonly<Record<string, Fault>> = {
     await failing.end()
     await restarted(scene, node)
   },
-  'disk-full': async (scene) => {
-    const { cluster, say, lastsMs } = scene
+  'disk-full': async ({ cluster, say, lastsMs }) => {
     const { smallDisk } = cluster
     if (smallDisk === null) throw new Error('no broker has a small disk')
     say(`the disk of broker ${smallDisk.node} is full`)
     fillDisk(smallDisk.path)
     await sleep(lastsMs)
     emptyDisk(smallDisk.path)
-    await restarted(scene, cluster.node(smallDisk.node))
+  },
+  wipe: async (scene) => {
+    const node = anybody(scene)
+    const other = pick(othersOf(scene, node))
+    scene.say(`brokers ${node.id} and ${other.id} are killed, and ${node.id} comes back with an empty disk`)
+    await Promise.all([node.kill(), other.kill()])
+    const kept = `${node.dataDir}.kept`
+    renameSync(node.dataDir, kept)
+    const refused = node.start(scene.lastsMs + refusedWithinMs).then(
+      () => 'ready',
+      (error: unknown) => String(error),
+    )
+    await sleep(scene.lastsMs)
+    await other.start()
+    const outcome = await refused
+    if (outcome === 'ready')
+      throw new Error(`broker ${node.id} was taken with an empty disk under its old id`)
+    const said = node.events.slice(-3).map(({ event, msg }) => `${event}: ${msg}`)
+    scene.say(`it was not taken: ${[...said, node.text.trim()].join('; ')}`)
+    rmSync(node.dataDir, { recursive: true, force: true })
+    renameSync(kept, node.dataDir)
+    await node.start()
   },
   damage: async (scene) => {
     const node = anybody(scene)
@@ -96,6 +117,9 @@ export const faults: Readonly<Record<string, Fault>> = {
     await node.start()
   },
 }
+
+/** A broker that is not taken waits to be taken, and says why it is not. */
+const refusedWithinMs = 10_000
 
 /** Which of them need hosts of their own. */
 export const needRoom: readonly string[] = ['isolate', 'cut', 'deaf', 'mute', 'disk-full']

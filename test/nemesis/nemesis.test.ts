@@ -17,7 +17,7 @@ t.setTimeout(240_000)
 
 const program = fileURLToPath(new URL('./nemesis.js', import.meta.url))
 const everywhere = ['kill', 'kill-leader', 'term', 'pause-leader', 'kill-controller']
-const inRoom = ['isolate', 'fsync']
+const inRoom = ['isolate', 'fsync', 'damage']
 
 t.test('three brokers under attack', async (t) => {
   const absent = whyNoRoom()

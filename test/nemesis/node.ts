@@ -73,8 +73,8 @@ export class BrokerNode {
     return !this.isRunning && !this.#isExpected
   }
 
-  /** Resolves with the ms that it took to be ready. @throws when it ends before, or takes more than 30 s */
-  async start(): Promise<number> {
+  /** Resolves with the ms that it took to be ready. @throws when it ends before, or takes longer (then it is killed) */
+  async start(withinMs = readyWithinMs): Promise<number> {
     const { id, host, port, peerPort, voters, settings, prefix } = this.#options
     const sets = Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`])
     const place = ['--node-id', `${id}`, '--data-dir', this.dataDir, '--host', host, '--port', `${port}`]
@@ -87,7 +87,7 @@ export class BrokerNode {
     this.#isExpected = false
     this.#isPaused = false
     createInterface({ input: child.stderr }).on('line', (line) => this.#take(line))
-    const late = setTimeout(() => child.kill('SIGKILL'), readyWithinMs)
+    const late = setTimeout(() => child.kill('SIGKILL'), withinMs)
     try {
       for await (const line of createInterface({ input: child.stdout })) {
         if ((JSON.parse(line) as { event?: string }).event !== 'ready') continue
