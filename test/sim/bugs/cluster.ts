@@ -70,7 +70,7 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'a vote leaves before it is durable',
     seed: 0,
-    aim: three(...hunts('orphan')),
+    aim: (plan) => ({ ...three(...hunts('orphan'))(plan), syncMaxMs: 60 }),
     edits: [
       edit(
         'replica/ballot-file',
