@@ -6,6 +6,7 @@ import type { Membership } from '../../src/raft/membership.ts'
 import type { Run } from '../../src/raft/message.ts'
 import { majority, reached, tally } from '../../src/raft/quorum.ts'
 import { Raft } from '../../src/raft/raft.ts'
+import { type Entry, Member } from './member.ts'
 
 const settings = {
   electionTimeoutMs: 1000,
@@ -290,7 +291,7 @@ t.test(
     const raft = member({ voters: [1, 2], epochs: [{ epoch: 1, from: 0 }], end: 3, epoch: 1 })
     const from = { type: 'receive', from: 2, nowMs: 0 } as const
     const membership = { ...simple([1, 2]), position: -1 }
-    const place = { epoch: 2, position: 10, positionEpoch: 2, offset: 8, membership }
+    const place = { epoch: 2, position: 10, positionEpoch: 2, offset: 8, start: 8, membership }
     const install = { type: 'install', ...place, size: 0, crc: 0, at: 0, piece: Buffer.alloc(0) } as const
     raft.step({ ...from, message: install })
     t.equal(raft.ready().pieces.length, 1)
@@ -326,3 +327,49 @@ t.test(
     t.same([raft.ready().pieces, raft.endPosition], [[], 12])
   },
 )
+
+t.test('R-26: a million units that part are brought together in a few round trips', async (t) => {
+  // Both have led in turn, and nobody heard of it: twenty epochs each, of 50,000 units.
+  const logOf = (first: number): Entry[] => {
+    const entries: Entry[] = [{ at: 0, units: 1, epoch: 1, label: 'E' }]
+    for (let round = 0; round < 20; round++) {
+      const epoch = first + 2 * round
+      const at = 1 + round * 50_000
+      entries.push({ at, units: 1, epoch, label: 'E' }, { at: at + 1, units: 49_999, epoch, label: 'x' })
+    }
+    return entries
+  }
+  const make = (id: number, first: number): Member => {
+    const entries = logOf(first)
+    const disk = { entries, ballot: { epoch: entries.at(-1)?.epoch ?? 0, votedFor: id } }
+    const options = {
+      id,
+      voters: [1, 2],
+      settings: { ...settings, inflightBytesMax: 1e9, inflightAppendsMax: 64 },
+      random: () => 0.5,
+      appendEntriesMax: 100,
+    }
+    return new Member(options, disk, 0)
+  }
+  const [one, two] = [make(1, 2), make(2, 3)]
+  two.raft.step({ type: 'campaign', nowMs: 10_000 })
+  let toFollower = 0
+  for (let round = 0; round < 200 && two.raft.highWatermark < two.end; round++) {
+    for (const [member, other] of [
+      [two, one],
+      [one, two],
+    ] as const) {
+      const leaving = [...member.turn(), ...member.endBallot(10_000)]
+      if (member.wantsSync) member.endSync()
+      leaving.push(...member.turn())
+      for (const { message } of leaving) {
+        if (message.type === 'append') toFollower++
+        other.receive(member.id, message, 10_000)
+      }
+    }
+  }
+  t.equal(one.end, two.end)
+  t.equal(two.raft.highWatermark, 1_000_002)
+  t.comment(`${toFollower} appends and probes`)
+  t.ok(toFollower <= 50, `${toFollower} appends and probes`)
+})
