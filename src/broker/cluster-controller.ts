@@ -18,7 +18,9 @@ export interface ClusterControllerOptions {
   readonly image: Readonly<ClusterState>
   readonly random: Random
   readonly settings: Settings
-  readonly topics: Pick<HostedTopics, 'underWay' | 'offline'>
+  readonly topics: Pick<HostedTopics, 'underWay' | 'beginning' | 'offline'>
+  /** Brokers that cannot be reached: nothing new is placed there, as long as there are others. */
+  readonly away: () => readonly number[]
   /** The controllers that the cluster began with. */
   readonly controllers: number
   readonly handOver: (topicId: string, index: number, to: number, timeoutMs: number) => Promise<void>
@@ -40,10 +42,11 @@ export class ClusterController implements Controller {
         type: 'createTopic',
         ...topic,
         freshId: uuidOf(random.bytes(16)),
+        away: this.#options.away(),
         partitionsMax: this.#partitionsMax(),
       })
       if (topic.validateOnly) return created
-      await this.underWay(topic.name)
+      await this.#inForce(topic.name)
       const failed = topics.offline(created.id)
       if (failed === undefined) return created
       throw new Refused(
@@ -52,7 +55,7 @@ export class ClusterController implements Controller {
       )
     } catch (error) {
       // Somebody else has just made it: whoever hears so may use it at once.
-      if (error instanceof Refused && error.code === 'TOPIC_ALREADY_EXISTS') await this.underWay(topic.name)
+      if (error instanceof Refused && error.code === 'TOPIC_ALREADY_EXISTS') await this.#inForce(topic.name)
       throw error
     }
   }
@@ -79,8 +82,9 @@ export class ClusterController implements Controller {
       type: 'createPartitions',
       ...partitions,
       partitionsMax: this.#partitionsMax(),
+      away: this.#options.away(),
     })
-    if (!partitions.validateOnly) await this.underWay(partitions.topic)
+    if (!partitions.validateOnly) await this.#inForce(partitions.topic)
     return reply
   }
 
@@ -90,6 +94,15 @@ export class ClusterController implements Controller {
 
   async alterBrokerConfigs(change: Parameters<Controller['alterBrokerConfigs']>[0]): Promise<void> {
     await this.#options.commands.execute({ type: 'alterBrokerConfigs', ...change })
+  }
+
+  beginning(topic: string): Promise<void> | undefined {
+    return this.#options.topics.beginning(topic)
+  }
+
+  async #inForce(topic: string): Promise<void> {
+    await this.underWay(topic)
+    await this.beginning(topic)
   }
 
   underWay(topic: string): Promise<void> | undefined {
@@ -125,7 +138,7 @@ export class ClusterController implements Controller {
     const { image, settings, controllers } = this.#options
     // From the image: groups go on when the controller cannot decide any more.
     if (image.topics.byName(groupsTopicName) !== undefined) {
-      await this.underWay(groupsTopicName)
+      await this.#inForce(groupsTopicName)
       return
     }
     await this.createTopic({

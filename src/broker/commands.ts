@@ -16,6 +16,7 @@ import { callKinds, commandAnswer } from '../protocol/peer/call-kinds.ts'
 import { peerVersions } from '../protocol/peer/frame.ts'
 import type { Executor } from '../replica/executor.ts'
 import type { Replica } from '../replica/replica.ts'
+import { Pauses } from './pauses.ts'
 
 export type ClusterExecutor = Executor<ClusterState, ClusterCommand, ClusterChange, never, ClusterReplies>
 
@@ -47,11 +48,13 @@ const onceOnly: readonly ForwardedCommand['type'][] = ['deleteTopic', 'createPar
 
 export class Commands {
   readonly #options: CommandsOptions
+  readonly #pauses: Pauses
   #asked = 0
   #isClosed = false
 
   constructor(options: CommandsOptions) {
     this.#options = options
+    this.#pauses = new Pauses(options.clock)
   }
 
   /** @throws Refused as the machine says; NOT_CONTROLLER when nobody leads in time; REQUEST_TIMED_OUT: it may yet take effect */
@@ -69,7 +72,7 @@ export class Commands {
         const isHopeless = this.#isClosed || peering === null || replica.fault !== null
         if (isHopeless || clock.monotonic() >= endMs || !mayRepeat(command.type, error)) throw error
       }
-      await new Promise<void>((resolve) => void clock.setTimer(retryMs, resolve))
+      await this.#pauses.wait(retryMs)
     }
   }
 
@@ -95,6 +98,7 @@ export class Commands {
 
   close(): void {
     this.#isClosed = true
+    this.#pauses.close()
   }
 
   async #attempt<T extends ForwardedCommand['type']>(

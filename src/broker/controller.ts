@@ -13,11 +13,11 @@ export interface Controller {
    *   KAFKA_STORAGE_ERROR: the topic exists now, and some of its partitions could not be opened here
    */
   createTopic(
-    topic: Without<Asked<'createTopic'>, 'type' | 'freshId' | 'partitionsMax'>,
+    topic: Without<Asked<'createTopic'>, 'type' | 'freshId' | 'partitionsMax' | 'away'>,
   ): Promise<ClusterReplies['createTopic']>
   deleteTopic(id: string): Promise<ClusterReplies['deleteTopic']>
   createPartitions(
-    partitions: Without<Asked<'createPartitions'>, 'type' | 'partitionsMax'>,
+    partitions: Without<Asked<'createPartitions'>, 'type' | 'partitionsMax' | 'away'>,
   ): Promise<ClusterReplies['createPartitions']>
   alterTopicConfigs(change: Without<Asked<'alterTopicConfigs'>, 'type'>): Promise<void>
   alterBrokerConfigs(change: Without<Asked<'alterBrokerConfigs'>, 'type'>): Promise<void>
@@ -26,6 +26,11 @@ export interface Controller {
    * when that is done, however it ends; undefined when nothing is under way.
    */
   underWay(topic: string): Promise<void> | undefined
+  /**
+   * A topic that is new, by name: resolves when all its partitions are led, here or elsewhere, or when that takes too long; undefined
+   * for one that is not new.
+   */
+  beginning(topic: string): Promise<void> | undefined
   /** A block of producer ids for this broker alone. */
   allocateProducerIds(): Promise<ClusterReplies['allocateProducerIds']>
   /**

@@ -29,6 +29,8 @@ export class HostedTopics {
   readonly #options: HostedTopicsOptions
   /** By topic name. */
   readonly #underWay = new Map<string, Promise<void>>()
+  /** By topic name: new ones, until they are led. */
+  readonly #beginning = new Map<string, Promise<void>>()
 
   constructor(options: HostedTopicsOptions) {
     this.#options = options
@@ -39,9 +41,14 @@ export class HostedTopics {
     return this.#underWay.get(topic)
   }
 
+  /** See Controller.beginning. */
+  beginning(topic: string): Promise<void> | undefined {
+    return this.#beginning.get(topic)
+  }
+
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    await Promise.all(this.#underWay.values())
+    await Promise.all([...this.#underWay.values(), ...this.#beginning.values()])
   }
 
   /** Opens all that the image places here. What no topic claims is moved aside first. */
@@ -49,7 +56,7 @@ export class HostedTopics {
     const { topics } = this.#options.image
     this.#moveOrphansAside(nowMs)
     for (const topic of topics.all()) this.open(topic)
-    await this.idle()
+    await Promise.all(this.#underWay.values())
   }
 
   /** Replicas of a topic have come to this broker, or gone from it. */
@@ -77,11 +84,15 @@ export class HostedTopics {
   /** A topic is new, or has more partitions: it is not in force before somebody leads them, here or elsewhere. */
   create(topic: Topic): void {
     const { leaders, leadersWaitMs } = this.#options
-    this.#follow(topic.name, async () => {
-      await this.#open(topic)
+    const { name } = topic
+    const led = this.#follow(name, () => this.#open(topic)).then(async () => {
       // Where one of its partitions is offline, waiting would not help.
       if (this.offline(topic.id) !== undefined) return
       await leaders.whenLed(topic.id, topic.placements.length, leadersWaitMs())
+    })
+    this.#beginning.set(name, led)
+    void led.finally(() => {
+      if (this.#beginning.get(name) === led) this.#beginning.delete(name)
     })
   }
 
@@ -116,7 +127,7 @@ export class HostedTopics {
     return undefined
   }
 
-  #follow(topic: string, act: () => Promise<void>): void {
+  #follow(topic: string, act: () => Promise<void>): Promise<void> {
     const before = this.#underWay.get(topic) ?? Promise.resolve()
     const done = before.then(act)
     this.#underWay.set(topic, done)
@@ -124,6 +135,7 @@ export class HostedTopics {
     void done.finally(() => {
       if (this.#underWay.get(topic) === done) this.#underWay.delete(topic)
     })
+    return done
   }
 
   async #open(topic: Topic): Promise<void> {

@@ -218,6 +218,7 @@ export class LocalBroker implements Broker {
       random: world.random,
       settings,
       topics: this.#topics,
+      away: () => [...image.brokers.keys()].filter((id) => !this.isAlive(id)),
       controllers: Math.max(1, voters.length),
       handOver: (topicId, index, to, timeoutMs) => leadership.move(topicId, index, to, timeoutMs),
       unregister: (id) => this.#membership.unregister(id),

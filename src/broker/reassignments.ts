@@ -8,6 +8,7 @@ import type { Topic } from '../machines/cluster/state.ts'
 import type { BrokerEvent } from './broker.ts'
 import { keyOf } from './hosted.ts'
 import type { Partition } from './partition.ts'
+import { Pauses } from './pauses.ts'
 
 export interface ReassignmentsOptions {
   readonly clock: Clock
@@ -32,10 +33,12 @@ export class Reassignments {
   readonly #options: ReassignmentsOptions
   readonly #waiting = new Map<string, Task>()
   readonly #underWay = new Map<string, Task>()
+  readonly #pauses: Pauses
   #isClosed = false
 
   constructor(options: ReassignmentsOptions) {
     this.#options = options
+    this.#pauses = new Pauses(options.clock)
   }
 
   /** A move was decided or has ended, or this broker may have begun to lead. Harmless at any time. */
@@ -56,6 +59,7 @@ export class Reassignments {
 
   close(): void {
     this.#isClosed = true
+    this.#pauses.close()
     this.#waiting.clear()
   }
 
@@ -96,7 +100,7 @@ export class Reassignments {
           message: `${topic.name}-${index}: ${error.message}`,
           partition: `${topic.name}-${index}`,
         })
-        await new Promise<void>((resolve) => void this.#options.clock.setTimer(retryMs, resolve))
+        await this.#pauses.wait(retryMs)
       }
     }
   }

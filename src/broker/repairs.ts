@@ -19,6 +19,7 @@ import type { Replica } from '../replica/replica.ts'
 import type { BrokerEvent } from './broker.ts'
 import { keyOf } from './hosted.ts'
 import type { Partition } from './partition.ts'
+import { Pauses } from './pauses.ts'
 
 export interface RepairsOptions {
   readonly nodeId: number
@@ -52,10 +53,12 @@ export class Repairs {
   readonly #underWay = new Set<string>()
   /** Replicas of others that are taken in again, as the leader. */
   readonly #takenIn = new Map<string, Replica>()
+  readonly #pauses: Pauses
   #isClosed = false
 
   constructor(options: RepairsOptions) {
     this.#options = options
+    this.#pauses = new Pauses(options.clock)
   }
 
   /** The log of a partition here is damaged. Returns whether it will be repaired. Harmless when it is known. */
@@ -108,6 +111,7 @@ export class Repairs {
 
   close(): void {
     this.#isClosed = true
+    this.#pauses.close()
   }
 
   #begin(topic: Topic, index: number, act: () => Promise<void>): void {
@@ -214,7 +218,7 @@ export class Repairs {
   }
 
   #pause(ms = retryMs): Promise<void> {
-    return new Promise((resolve) => void this.#options.clock.setTimer(ms, resolve))
+    return this.#pauses.wait(ms)
   }
 }
 

@@ -274,6 +274,13 @@ export const table = {
     'How long the answer to the creation of a topic waits until all its partitions are led, ms.',
     { min: 0 },
   ),
+  'lograft.metadata.wait.ms': int(
+    500,
+    'How long Metadata waits for the leaders of a topic that is new, ms.',
+    {
+      min: 0,
+    },
+  ),
   'lograft.reassignments.max': int(16, 'Partitions led by one broker that move at the same time.', {
     min: 1,
   }),

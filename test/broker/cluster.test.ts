@@ -204,6 +204,29 @@ t.test('a broker that was away for so long that the way is gone is told the outc
   await brokers.client(1, 3).producer().send({ topic: 'comes', value: 'one and three are a majority' })
 })
 
+t.test('a topic whose leader does not come holds up nobody else', async (t) => {
+  const brokers = await Brokers.start(t, 3)
+  const client = brokers.client(1, 2)
+  await client.admin().createTopics([{ name: 'there', partitions: 1, replicationFactor: 2 }])
+  // Out of reach, and nobody knows it yet: a third of the topic goes there.
+  brokers.net.cut('node-1', 'node-3')
+  brokers.net.cut('node-2', 'node-3')
+  const creating = client
+    .admin()
+    .createTopics([{ name: 'a-third-is-away', partitions: 3, replicationFactor: 1 }])
+  await brokers.until(async () => {
+    const topics = await brokers.client(1, 2).admin().listTopics()
+    return topics.some(({ name }) => name === 'a-third-is-away')
+  })
+  const topics = await brokers.client(1, 2).admin().listTopics()
+  const led = (name: string) =>
+    topics.find((topic) => topic.name === name)?.partitions.map(({ leader }) => leader)
+  t.ok(led('there')?.every((leader) => leader > 0))
+  t.same(led('a-third-is-away')?.filter((leader) => leader === -1).length, 1)
+  await creating
+  brokers.net.healAll()
+})
+
 t.test('who does not know the secret is not taken in', async (t) => {
   const secrets = { 'lograft.peer.secret.file': '/secret' }
   const brokers = new Brokers({ settings: secrets })

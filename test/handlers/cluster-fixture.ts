@@ -43,6 +43,7 @@ export function startCluster(placements: Readonly<Record<string, string>>) {
     decide({
       ...{ type: 'createTopic', name, freshId: idOf(name), assignment, configs: new Map() },
       ...{ partitions: null, replicationFactor: null, validateOnly: false, partitionsMax: 1000 },
+      away: [],
     } as const)
     for (const [index, replicas] of assignment.entries()) {
       const isr = replicas.filter((id) => !down.has(id))
@@ -83,6 +84,7 @@ export function startCluster(placements: Readonly<Record<string, string>>) {
     },
     controller: {
       underWay: () => undefined,
+      beginning: () => undefined,
       reassign: async (move: { topicId: string; index: number; replicas: readonly number[] | null }) =>
         decide({ type: 'reassignPartition', ...move }),
       unregisterBroker: async (id: number) => decide({ type: 'retireBroker', id }),

@@ -49,6 +49,7 @@ const topic = (
   configs: new Map(),
   validateOnly: false,
   partitionsMax: 100,
+  away: [],
   ...extra,
 })
 
@@ -86,7 +87,13 @@ t.test('topics: made, found by name and id, widened, configured, deleted', async
     { reply: { partitions: 3 } },
     'asked again by who made it: it is the same',
   )
-  const widen = { type: 'createPartitions', topic: 'orders', assignment: null, partitionsMax: 100 } as const
+  const widen = {
+    type: 'createPartitions',
+    topic: 'orders',
+    assignment: null,
+    partitionsMax: 100,
+    away: [],
+  } as const
   t.match(ask(state, { ...widen, count: 3, validateOnly: false }), { refused: 'INVALID_PARTITIONS' })
   t.match(ask(state, { ...widen, count: 5, validateOnly: true }), { reply: { count: 5 } })
   t.equal(orders?.placements.length, 3, 'a dry run changes nothing')

@@ -27,6 +27,8 @@ export type ClusterCommand =
       readonly validateOnly: boolean
       /** Partitions that may exist in the whole cluster. */
       readonly partitionsMax: number
+      /** Brokers that were out of reach for who asks: placed last. */
+      readonly away: readonly number[]
     }
   | { readonly type: 'deleteTopic'; readonly id: string }
   | {
@@ -38,6 +40,7 @@ export type ClusterCommand =
       readonly assignment: ReplicaAssignment | null
       readonly validateOnly: boolean
       readonly partitionsMax: number
+      readonly away: readonly number[]
     }
   | {
       readonly type: 'alterTopicConfigs'

@@ -8,15 +8,23 @@ export type ReplicaAssignment = readonly (readonly number[])[]
 /**
  * Spreads `count` partitions, numbered from `first`, over the brokers in turn, so that leaders and replicas come out even. The
  * replicas of one lie in as many racks as there are. `start` shifts the turn, so that topics with few partitions do not all begin
- * on the same broker.
+ * on the same broker. Brokers that are `away` get nothing, unless the others are too few.
  * @throws Refused INVALID_REPLICATION_FACTOR when there are fewer brokers than replicas
  */
 export function place(
   state: Readonly<ClusterState>,
-  partitions: { first: number; count: number; replicationFactor: number; start: number },
+  partitions: {
+    first: number
+    count: number
+    replicationFactor: number
+    start: number
+    away: readonly number[]
+  },
 ): ReplicaAssignment {
-  const brokers = inTurn([...state.brokers.values()])
-  const { first, count, replicationFactor, start } = partitions
+  const { first, count, replicationFactor, start, away } = partitions
+  const all = [...state.brokers.values()]
+  const present = all.filter(({ id }) => !away.includes(id))
+  const brokers = inTurn(present.length < replicationFactor ? all : present)
   if (replicationFactor > brokers.length) {
     throw new Refused(
       'INVALID_REPLICATION_FACTOR',

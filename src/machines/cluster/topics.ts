@@ -62,7 +62,8 @@ function placementsOf(state: Readonly<ClusterState>, command: Command<'createTop
     )
   }
   checkPartitionsMax(state, count, command.partitionsMax)
-  return place(state, { first: 0, count, replicationFactor, start: state.topics.size })
+  const { away } = command
+  return place(state, { first: 0, count, replicationFactor, start: state.topics.size, away })
 }
 
 /** @throws Refused POLICY_VIOLATION */
@@ -113,6 +114,7 @@ export function createPartitions(
       count: added,
       replicationFactor: topic.placements[0]?.length ?? 1,
       start: topic.placements[0]?.[0] ?? 0,
+      away: command.away,
     })
   const change: ClusterChange = { type: 'partitionsAdded', id: topic.id, placements }
   return { changes: command.validateOnly ? [] : [change], reply: { count: command.count } }
