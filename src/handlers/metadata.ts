@@ -61,6 +61,7 @@ export function brokersOf(broker: Broker) {
       const { host, port } = broker.endpoint(id) ?? { host: '', port: 0 }
       return { nodeId: id, host, port, rack }
     })
+    .sort((a, b) => a.nodeId - b.nodeId)
 }
 
 /** Clients look for it among the brokers. */
