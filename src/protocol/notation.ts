@@ -286,7 +286,7 @@ export interface AnyApi {
   readonly isFlexible: (version: number) => boolean
   readonly requestHeaderVersion: (version: number) => 1 | 2
   readonly responseHeaderVersion: (version: number) => 0 | 1
-  /** @throws Malformed, also when bytes are left. */
+  /** @throws Malformed, also when bytes are left, unless the API tolerates them. */
   readonly decodeRequest: (reader: Reader, version: number) => unknown
   readonly encodeRequest: (writer: Writer, value: never, version: number) => void
   /** @throws Malformed, also when bytes are left. */
@@ -307,6 +307,8 @@ interface ApiDefinition<Q extends Shape, R extends Shape> {
   /** First version that ApiVersions names, when that is lower than the first that is served. */
   readonly advertisedMin?: number
   readonly flexible: number | null
+  /** Bytes behind a request are passed over: for an API of which a client in wide use sends too many. */
+  readonly toleratesTail?: boolean
   readonly request: Q
   readonly response: R
 }
@@ -336,7 +338,7 @@ export function api<Q extends Shape, R extends Shape>(definition: ApiDefinition<
     responseHeaderVersion: (version) => (isFlexible(version) && key !== apiVersionsKey ? 1 : 0),
     decodeRequest(reader, version) {
       const value = request.decode(reader, version)
-      reader.expectEnd(name)
+      if (definition.toleratesTail !== true) reader.expectEnd(name)
       return value
     },
     encodeRequest: (writer, value, version) => request.encode(writer, value, version),

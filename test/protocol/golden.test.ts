@@ -149,6 +149,8 @@ t.test('what was decoded encodes to the same bytes', async (t) => {
 t.test('a message that is cut anywhere, or followed by a byte, is malformed', async (t) => {
   for (const [title, group] of groups()) {
     const wrong: string[] = []
+    // librdkafka's are longer than they should be.
+    const mayBeLonger = title === 'Metadata request'
     for (const message of group) {
       const { bytes, version } = message
       for (let size = 0; size < bytes.length; size++) {
@@ -156,7 +158,8 @@ t.test('a message that is cut anywhere, or followed by a byte, is malformed', as
           wrong.push(`v${version} cut at ${size}`)
       }
       const longer = Buffer.concat([bytes, Buffer.alloc(1)])
-      if (!isMalformed(() => decode(message, longer))) wrong.push(`v${version} with a byte more`)
+      if (isMalformed(() => decode(message, longer)) === mayBeLonger)
+        wrong.push(`v${version} with a byte more`)
     }
     t.strictSame(wrong, [], title)
   }

@@ -1,5 +1,7 @@
 import t from 'tap'
-import { Malformed } from '../../src/base/bytes.ts'
+import { Malformed, Reader } from '../../src/base/bytes.ts'
+import { Metadata } from '../../src/protocol/apis/metadata.ts'
+import { Produce } from '../../src/protocol/apis/produce.ts'
 import { apiByKey } from '../../src/protocol/apis.ts'
 import { compatibilityTable } from '../../src/protocol/compatibility.ts'
 import {
@@ -32,6 +34,15 @@ t.test('the compatibility table', async (t) => {
   t.equal(rows[2], '| 0 | Produce | 3-11 (advertised from 0) | 9 |')
   t.ok(rows.includes('| 1 | Fetch | 4-16 | 12 |'))
   t.ok(rows.includes('| 47 | OffsetDelete | 0 | - |'))
+})
+
+t.test('librdkafka 2.12 asks for all topics with three bytes too many', async (t) => {
+  const body = Buffer.from('00000000010000', 'hex')
+  t.match(Metadata.decodeRequest(new Reader(body), 12), { topics: null, allowAutoTopicCreation: false })
+  t.throws(
+    () => Produce.decodeRequest(new Reader(Buffer.from('ffffffff0000000000000000ff', 'hex')), 3),
+    Malformed,
+  )
 })
 
 t.test('what a frame asks for is known before its header', async (t) => {

@@ -6,6 +6,9 @@ import { api, array, bool, int16, int32, string, uuid } from '../notation.ts'
  * Versions: 4 may say whether topics are created; 5 offline replicas; 7 leader epochs; 8 authorized
  * operations; 10 topic ids in answers, 12 in questions; 11 leaves the cluster's authorized operations to
  * DescribeCluster.
+ *
+ * librdkafka asks for all topics (its metadata call, which list_topics and node-rdkafka's connect make) with three bytes too
+ * many from version 9 on: it keeps four bytes for a count that takes one (seen in 2.12, rd_kafka_MetadataRequest0).
  * @source KIP-4, KIP-112, KIP-320, KIP-430, KIP-516, KIP-700
  */
 export const Metadata = api({
@@ -13,6 +16,7 @@ export const Metadata = api({
   name: 'Metadata',
   versions: [0, 12],
   flexible: 9,
+  toleratesTail: true,
   request: {
     topics: array({
       topicId: uuid.since(10).ignorable,
