@@ -20,6 +20,8 @@ const suites: Readonly<Record<string, Suite>> = { replication, idle }
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
 })
+// Thousands of partitions have much to say, and that is not what is measured.
+process.env.LOGRAFT_LOG_LEVEL ??= 'warn'
 const results: Record<string, unknown> = {}
 for (const name of values.only?.split(',') ?? Object.keys(suites)) {
   const suite = suites[name]

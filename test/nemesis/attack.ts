@@ -52,7 +52,7 @@ const shownMax = 20
 
 export async function attack(options: AttackOptions): Promise<Report> {
   const { say, keepData, settings } = options
-  const isFilled = [...options.faults, ...(options.rounds ?? [])].includes('disk-full')
+  const isFilled = (options.rounds ?? options.faults).includes('disk-full')
   const smallDisk = isFilled ? { smallDisk: { node: 2, mebibytes: 256 } } : {}
   const cluster = await NemesisCluster.start({ count: options.brokers, settings, ...smallDisk })
   try {
