@@ -259,6 +259,15 @@ export const table = {
   'lograft.tick.ms': int(50, 'The beat of elections, heartbeats and housekeeping, ms.', { min: 1 }),
   'lograft.heartbeat.ms': int(150, 'How often a leader shows that it lives, ms.', { min: 1 }),
   'lograft.election.timeout.ms': int(1500, 'Silence after which a leader is given up, ms.', { min: 10 }),
+  'lograft.slow.leader.ms': int(
+    200,
+    'A leader whose disk takes this long, and four times as long as the fastest of the others, hands over, ms; 0: never.',
+    { min: 0 },
+  ),
+  'lograft.slow.leader.window.ms': int(1000, 'How long the mean of that is taken over, ms.', { min: 10 }),
+  'lograft.slow.leader.windows': int(3, 'So many such windows, one after the other, until it hands over.', {
+    min: 1,
+  }),
   'lograft.disk.free.bytes.min': long(
     268_435_456,
     'With less than this free on the disk (of a small disk: a sixteenth of it) no records are taken, bytes; 0: until it is full.',

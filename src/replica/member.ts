@@ -20,6 +20,7 @@ import { Loop } from './loop.ts'
 import { isClosed, isOffline, leadershipLost, notLeader } from './refusals.ts'
 import type { Proposed, Replica, ReplicaProgress, ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
+import { SlowLeader } from './slow-leader.ts'
 import { standings } from './standings.ts'
 import { StartMoves } from './start-moves.ts'
 import type { HostEvent, MemberOptions, Surroundings, Told } from './surroundings.ts'
@@ -40,6 +41,7 @@ export class Member implements Replica {
   readonly #waiters = new Waiters()
   readonly #uncommitted = new Uncommitted()
   readonly #starts: StartMoves
+  readonly #slowLeader: SlowLeader | null
   readonly #voters: VoterChanges
   readonly #watchers = new Watchers()
   readonly #confirmations = new Confirmations((question) =>
@@ -70,6 +72,8 @@ export class Member implements Replica {
       onRaised: (position) => this.#loop.trimmed(position),
       onFault: (error) => this.#fail(error),
     })
+    const { slowLeader } = options
+    this.#slowLeader = slowLeader && new SlowLeader(slowLeader, raft, () => surroundings.nowMs())
     this.#voters = new VoterChanges({
       name,
       log,
@@ -323,6 +327,10 @@ export class Member implements Replica {
     if (hasMoved) this.#told = { role, epoch, isReady, leaderId, start: log.start }
     this.#voters.settle(isReady, leadershipLost)
     this.#surroundings.turned(this)
+    this.#slowLeader?.turn((to, message) => {
+      this.#tell('warn', 'replica.leader.slow', message)
+      this.transferLeadership(to)
+    })
     if (told.role === 'leader' && (role !== 'leader' || epoch !== told.epoch)) {
       this.#refuseAll(leadershipLost(), notLeader(this.name))
     }

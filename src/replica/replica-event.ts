@@ -14,6 +14,8 @@ export type ReplicaEventName =
   | 'replica.faulted'
   /** A member of a quorum of several has another role, epoch or leader. */
   | 'replica.role'
+  /** The disk here is far slower than that of the other voters: leadership is handed over. */
+  | 'replica.leader.slow'
   /** Batches from a peer failed their checksum. */
   | 'replica.append.damaged'
   /** A follower that lacks what is gone from the log cannot be helped, or an image came damaged. */

@@ -24,6 +24,7 @@ import type { Outbox, PeerMessage } from './outbox.ts'
 import { type Pulse, Pulses } from './pulses.ts'
 import type { ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
+import type { SlowLeaderSettings } from './slow-leader.ts'
 import type { HostEvent, Surroundings } from './surroundings.ts'
 import { SyncQueue } from './sync-queue.ts'
 import { WatermarkFile } from './watermark-file.ts'
@@ -43,6 +44,8 @@ export interface HostSettings {
   readonly imageBytesMax?: number
   /** Absent: 64. */
   readonly inflightAppendsMax?: number
+  /** Absent: a broker leads however slow its disk is. */
+  readonly slowLeader?: SlowLeaderSettings
   /** Replicas that are not here yet and for which vote requests are kept. Absent: 10,000. */
   readonly earlyVotesMax?: number
 }
@@ -188,6 +191,7 @@ export class ReplicaHost {
         bytesMax: this.#options.settings.imageBytesMax ?? 1_073_741_824,
       },
       settings,
+      slowLeader: this.#options.settings.slowLeader ?? null,
       surroundings: this.#surroundings,
     })
     this.#members.set(name, member)

@@ -8,6 +8,7 @@ import type { Identities } from './identities.ts'
 import type { Member } from './member.ts'
 import type { Replica, ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
+import type { SlowLeaderSettings } from './slow-leader.ts'
 import type { SyncQueue } from './sync-queue.ts'
 import type { WatermarkFile } from './watermark-file.ts'
 
@@ -44,6 +45,8 @@ export interface MemberOptions {
   /** One piece of an image, and the largest image. */
   readonly images: { readonly pieceBytes: number; readonly bytesMax: number }
   readonly settings: ReplicaSettings
+  /** null: it leads however slow its disk is. */
+  readonly slowLeader: SlowLeaderSettings | null
   readonly surroundings: Surroundings
 }
 
