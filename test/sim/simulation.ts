@@ -126,8 +126,9 @@ class Simulation {
     const leftMs = this.#plan.durationMs - stage.clock.monotonic()
     if (leftMs > 0) await sleep(stage, leftMs)
     this.#enter('liveness')
-    await this.#phases.liveness()
+    // Who writes without waiting for answers can ask more of a slow disk than it has; what is under way comes to an end.
     stage.isOver = true
+    await this.#phases.liveness()
     await Promise.all(actors)
     this.#enter('quiet')
     await this.#phases.quiet()
