@@ -73,6 +73,16 @@ export class AppendQueue {
     return this.#runs.splice(0, held < 0 ? this.#runs.length : held)
   }
 
+  /** Where the batch begins that holds `offset`; null when that one does not wait here. */
+  baseOf(offset: number): number | null {
+    for (const bytes of this.batches()) {
+      if (batch.nextOffset(bytes, 0) <= offset) continue
+      const base = batch.baseOffset(bytes, 0)
+      return base <= offset ? base : null
+    }
+    return null
+  }
+
   /** All batches that wait, in order. */
   *batches(): Generator<Buffer, void, void> {
     for (const run of this.#runs) yield* run.batches

@@ -55,12 +55,12 @@ export class Examiner {
     this.#producersOffset = producersOffset
     const { marks, folder, floor } = this.#options
     const segments: ExaminedSegment[] = []
-    const start = marks.base.offset
-    let end = start
+    const base = marks.base.offset
+    let end = base
     for (const [index, baseOffset] of bases.entries()) {
-      const expected = Math.max(end, start)
-      // Below the start, only what it says of producers counts.
-      if (baseOffset > start && baseOffset !== expected) {
+      const expected = Math.max(end, base)
+      // Below the base, only what it says of producers counts.
+      if (baseOffset > base && baseOffset !== expected) {
         this.#refuseBelowFloor(
           expected,
           `${this.#path(baseOffset)} begins where offset ${expected} comes next`,
@@ -71,7 +71,7 @@ export class Examiner {
       const segment = await this.#examine(baseOffset, next)
       segments.push(segment)
       end = segment.tally.endOffset
-      if (segment.problem !== null && !(next !== undefined && next <= start)) {
+      if (segment.problem !== null && !(next !== undefined && next <= base)) {
         this.#refuseBelowFloor(end, `${this.#path(baseOffset)} at ${segment.tally.bytes}: ${segment.problem}`)
         return { segments, end, beyond: bases.slice(index + 1) }
       }

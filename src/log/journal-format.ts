@@ -4,7 +4,8 @@
  *
  *     frame: uint32 size of the body, uint32 crc32c of the body, body
  *     body:  uint8 kind, then
- *       base        int64 offset, int64 position, int32 epoch     the log begins here (see marks.ts)
+ *       base        int64 offset, int64 position, int32 epoch     the log begins here, at a batch (see Base in log.ts);
+ *                   int64 start                                   users see it from here on: `offset`, or inside that batch
  *       cut         int64 position                                marks at and above it are gone
  *       epochStart  int64 offset, int64 position, int32 epoch, int32 leader id
  *       voters      int64 offset, int64 position, int32 epoch, uint16 count, int32 each; the same for the outgoing ones;
@@ -20,8 +21,7 @@ import { crc32c } from '../base/crc32c.ts'
 import { Faulted } from '../base/errors.ts'
 import { putUuid, uuidAt, zeroUuid } from '../base/uuid.ts'
 import { readInt64, writeInt64 } from '../records/batch.ts'
-import type { Mark, PlacedMark } from './log.ts'
-import type { Base } from './marks.ts'
+import type { Base, Mark, PlacedMark } from './log.ts'
 
 export type Frame =
   | { kind: 'base'; base: Base }
@@ -47,6 +47,7 @@ export function encodeFrame(frame: Frame): Buffer {
     case 'base':
       body.writeUInt8(kinds.base, 0)
       writePlace(body, frame.base)
+      writeInt64(body, placeSize, frame.base.start)
       break
     case 'mark':
       body.writeUInt8(kinds[frame.placed.mark.kind], 0)
@@ -71,7 +72,7 @@ export function decodeFrame(bytes: Buffer, at: number): { frame: Frame; next: nu
 
 function bodySize(frame: Frame): number {
   if (frame.kind === 'cut') return 9
-  if (frame.kind === 'base') return placeSize
+  if (frame.kind === 'base') return placeSize + 8
   const { mark } = frame.placed
   if (mark.kind === 'epochStart') return placeSize + 4
   if (mark.kind === 'logStart') return placeSize + 8
@@ -138,7 +139,7 @@ function decodeBody(body: Buffer): Frame {
   const kind = body.readUInt8(0)
   if (kind === kinds.cut) return { kind: 'cut', position: readInt64(body, 1) }
   const place = { offset: readInt64(body, 1), position: readInt64(body, 9), epoch: body.readInt32BE(17) }
-  if (kind === kinds.base) return { kind: 'base', base: place }
+  if (kind === kinds.base) return { kind: 'base', base: { ...place, start: readInt64(body, placeSize) } }
   return { kind: 'mark', placed: { mark: decodeMark(kind, body), ...place } }
 }
 

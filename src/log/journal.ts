@@ -55,7 +55,7 @@ export class Journal {
   static load(options: JournalOptions): Journal {
     const path = `${options.folder}/${journalName}`
     const size = options.disk.stat(path)?.size ?? 0
-    let marks = new Marks({ offset: 0, position: 0, epoch: 0 })
+    let marks = new Marks({ offset: 0, position: 0, epoch: 0, start: 0 })
     let at = 0
     if (size > 0) {
       const file = options.files.open(path, 'read')
@@ -111,8 +111,9 @@ export class Journal {
     if (this.marks.cut(position)) this.#waiting.push(encodeFrame({ kind: 'cut', position }))
   }
 
-  raise(offset: number): void {
-    this.marks.raise(offset)
+  /** See Marks#raise. */
+  raise(start: number, offset: number): void {
+    this.marks.raise(start, offset)
     this.#waiting.push(encodeFrame({ kind: 'base', base: this.marks.base }))
   }
 
@@ -192,9 +193,9 @@ export class Journal {
    * together, without a wait in between; the new name is durable when the folder has been synced. @throws
    * Faulted
    */
-  async reset({ offset, position, epoch, voters }: NewStart): Promise<void> {
+  async reset({ offset, position, epoch, start, voters }: NewStart): Promise<void> {
     const { disk, files } = this.#options
-    const base = { offset, position, epoch }
+    const base = { offset, position, epoch, start }
     // Its own place is forgotten: all that counts is that it lies below.
     const placed = { mark: voters, offset: Math.max(0, offset - 1), position: position - 1, epoch }
     const frames = [encodeFrame({ kind: 'base', base }), encodeFrame({ kind: 'mark', placed })]
@@ -234,7 +235,7 @@ export class Journal {
 function replay(marks: Marks, frame: Frame): void {
   if (frame.kind === 'mark') marks.append(frame.placed)
   else if (frame.kind === 'cut') marks.cut(frame.position)
-  else marks.raise(frame.base.offset)
+  else marks.raise(frame.base.start, frame.base.offset)
 }
 
 function sizeOf(buffers: readonly Buffer[]): number {

@@ -63,7 +63,7 @@ export class LogWriter {
     this.#isClean = recovered.isClean
     this.#active = this.segments.last ?? null
     this.#queue.target(this.#active)
-    this.#end = this.#active?.endOffset ?? this.start
+    this.#end = this.#active?.endOffset ?? this.marks.base.offset
     this.#endPosition = this.marks.positionOf(this.#end)
     this.#writtenEnd = this.#end
     this.#writtenPosition = this.#endPosition
@@ -85,7 +85,7 @@ export class LogWriter {
   }
 
   get start(): number {
-    return this.marks.base.offset
+    return this.marks.start
   }
 
   get end(): number {
@@ -306,7 +306,7 @@ export class LogWriter {
     this.#gate.check()
     if (offset <= this.start) return
     assert(offset <= this.#end, 'the log starts in the log')
-    this.#journal.raise(offset)
+    this.#journal.raise(offset, this.#queue.baseOf(offset) ?? this.segments.baseOf(offset))
     await this.#gate.inTurn(async () => {
       this.#gate.check()
       await this.#settleCuts()
@@ -318,8 +318,8 @@ export class LogWriter {
         } else if (this.#journal.isDirty) {
           await this.#journal.sync()
         }
-        await this.#keepProducers(this.start)
-        this.#removeBelow(this.start)
+        await this.#keepProducers(this.marks.base.offset)
+        this.#removeBelow(this.marks.base.offset)
       })
     })
   }

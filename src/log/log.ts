@@ -43,8 +43,13 @@ import type { Faulted } from '../base/errors.ts'
 
 export interface Log {
   readonly folder: string
-  /** The first offset that is kept (low watermark). */
+  /**
+   * The first offset that users can read (low watermark). DeleteRecords may put it inside a batch. Above `end` only until
+   * the batch that holds it has come to a log that was `reset`.
+   */
   readonly start: number
+  /** Where the log begins for consensus and in the files: at the batch that holds `start`. */
+  readonly base: Base
   /** Exclusive, of all that was appended. */
   readonly end: number
   readonly endPosition: number
@@ -83,13 +88,14 @@ export interface Log {
   /** Cuts everything at and above `position`, marks and batches; producer states and indexes follow. */
   truncate(position: number): void
   /**
-   * Raises `start` to `offset` (the decision is committed and its mark durable), and removes the segments,
-   * producer snapshots and journal entries that lie wholly below. Lower than `start`: nothing happens.
+   * Raises `start` to `offset` (the decision is committed and its mark durable) and `base` to the batch that
+   * holds it, and removes the segments, producer snapshots and journal entries that lie wholly below `base`.
+   * Not above `start`: nothing happens. @throws Faulted
    */
   raiseStart(offset: number): Promise<void>
 
   /**
-   * Replaces the log, durably, by an empty one that begins at `start`, which lies ahead: what a follower
+   * Replaces the log, durably, by an empty one that begins at `start`, above `base.position`: what a follower
    * lacks has gone from its leader's log. Nothing is appended or cut until it has resolved. Producer states
    * begin anew. @throws Faulted
    */
@@ -156,13 +162,24 @@ export interface Log {
 }
 
 /**
- * Where a log begins: an offset, its position, the epoch of the unit before it, and the voters in force
- * there.
+ * Where a log begins. Consensus and files know whole batches, users know records:
+ *
+ *     offsets    87  88  89 | 90  91  92 | 93          raiseStart(91): { offset 90, start 91 }
+ *                batch      | batch      | ...         reads from 91 on; a copy of this log needs the batch from 90 on
  */
-export interface NewStart {
+export interface Base {
+  /** Of the first batch that is kept (or, without one, of what comes next): never inside a batch. */
   readonly offset: number
+  /** The lowest that is kept: of the first mark at `offset`, or of the record there. */
   readonly position: number
+  /** Of the unit before `position`; 0 when there is none. */
   readonly epoch: number
+  /** What users see as the log's start: `offset`, or a record further on in the first batch. */
+  readonly start: number
+}
+
+/** A base, and the voters in force there. */
+export interface NewStart extends Base {
   readonly voters: Extract<Mark, { kind: 'voters' }>
 }
 

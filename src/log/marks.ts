@@ -6,19 +6,11 @@
  * the start of the epoch that goes on at the base, and the newest voters.
  *
  *     offsets        0   1   2       3   4           5
- *     units       E  r   r   r   E   r   r   S   V   r        raise(4): base = { offset 4, position 6, epoch of E2 }
+ *     units       E  r   r   r   E   r   r   S   V   r        raise(4, 4): base = { offset 4, position 6, epoch of E2 }
  *     positions   0  1   2   3   4   5   6   7   8   9        kept below: E at 4; above: S at 7, V at 8
  */
 import { assert } from '../base/assert.ts'
-import type { PlacedMark } from './log.ts'
-
-/** Where the kept part of a log begins. */
-export interface Base {
-  readonly offset: number
-  readonly position: number
-  /** Of the unit before it; 0 when there is none. */
-  readonly epoch: number
-}
+import type { Base, PlacedMark } from './log.ts'
 
 export class Marks {
   #base: Base
@@ -34,6 +26,11 @@ export class Marks {
 
   get base(): Base {
     return this.#base
+  }
+
+  /** The first offset that users see: in the first batch that is kept. */
+  get start(): number {
+    return this.#base.start
   }
 
   /** All marks, those kept below the base first. */
@@ -74,11 +71,16 @@ export class Marks {
   }
 
   /**
-   * Moves the base up to the record at `offset`. Marks at that very offset stay above it: they may not be
-   * committed yet. What is above never depends on when this happens.
+   * Moves the start up to `start`, and the base to `offset`, where the batch that holds it begins. Marks at that
+   * very offset stay above the base: they may not be committed yet. What is above never depends on when this happens.
    */
-  raise(offset: number): void {
-    if (offset <= this.#base.offset) return
+  raise(start: number, offset: number): void {
+    assert(offset <= start, 'the start lies in the first batch that is kept')
+    if (start <= this.#base.start) return
+    if (offset <= this.#base.offset) {
+      this.#base = { ...this.#base, start }
+      return
+    }
     const end = this.#firstAtOffset(offset)
     const gone = this.#list.slice(0, end)
     const epochStart = gone.findLast(({ mark }) => mark.kind === 'epochStart')
@@ -88,6 +90,7 @@ export class Marks {
       offset,
       position: offset + this.#marksBefore(end),
       epoch: gone.at(-1)?.epoch ?? this.#base.epoch,
+      start,
     }
     this.#list = [...kept, ...this.#list.slice(end)]
     this.#below = kept.length
@@ -156,7 +159,7 @@ export class Marks {
   }
 
   /**
-   * KIP-320: the largest epoch not above `epoch`, and where it ended.
+   * KIP-320: the largest epoch not above `epoch`, and where it ended, for users: never below the start.
    * @source org.apache.kafka.storage.internals.epoch.LeaderEpochFileCache#endOffsetFor
    */
   epochEnd(epoch: number, end: number): { epoch: number; endOffset: number } {
@@ -165,7 +168,7 @@ export class Marks {
     if (epoch > lastEpoch || epoch < 0) return { epoch: -1, endOffset: -1 }
     const starts = this.epochStarts()
     const next = starts.findIndex((one) => one.epoch > epoch)
-    const endOffset = Math.max(this.#base.offset, starts[next]?.offset ?? end)
+    const endOffset = Math.max(this.#base.start, starts[next]?.offset ?? end)
     return { epoch: starts[next - 1]?.epoch ?? epoch, endOffset }
   }
 

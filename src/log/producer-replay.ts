@@ -20,9 +20,9 @@ export interface ReplayOptions {
  */
 export function readProducers(options: ReplayOptions, end: number): void {
   const { producers, snapshots, segments, marks } = options
-  const start = marks.base.offset
-  const snapshot = snapshots.newest(end, (offset) => (offset <= start ? null : marks.epochAt(offset - 1)))
-  const from = snapshot?.offset ?? segments.list[0]?.baseOffset ?? start
+  const base = marks.base.offset
+  const snapshot = snapshots.newest(end, (offset) => (offset <= base ? null : marks.epochAt(offset - 1)))
+  const from = snapshot?.offset ?? segments.list[0]?.baseOffset ?? base
   producers.restore(snapshot?.entries ?? [], from)
   for (const segment of segments.list) {
     if (segment.endOffset <= from) continue

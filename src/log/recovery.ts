@@ -48,7 +48,7 @@ export interface Recovered {
   /** Segments that were read as a whole, and may not be durable yet. */
   readonly touched: readonly Segment[]
   /**
-   * Base offsets of segments below the start: to be removed when what they say of producers is durable
+   * Base offsets of segments below the log's base: to be removed when what they say of producers is durable
    * elsewhere.
    */
   readonly leftovers: readonly number[]
@@ -63,9 +63,10 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const found = disk.list(folder)
   const journal = Journal.load(options)
   const bases = names.offsetsIn(found, names.segmentSuffixes.batches)
-  const { offset: start, position: startPosition } = journal.marks.base
+  // Where files begin; the start that users see may lie further on, in the first batch.
+  const { base } = journal.marks
   // A raise of the start that was cut short leaves segments that lie wholly below it.
-  const below = bases.filter((_, index) => (bases[index + 1] ?? Number.POSITIVE_INFINITY) <= start)
+  const below = bases.filter((_, index) => (bases[index + 1] ?? Number.POSITIVE_INFINITY) <= base.offset)
   const kept = bases.slice(below.length)
 
   const clean = readClean(options, found, journal, kept)
@@ -74,25 +75,28 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const floor: Floor =
     durable === null
       ? null
-      : { offset: Math.max(durable.offset, start), position: Math.max(durable.position, startPosition) }
+      : {
+          offset: Math.max(durable.offset, base.offset),
+          position: Math.max(durable.position, base.position),
+        }
 
   const snapshots = new ProducerSnapshots(options, found)
   const producers = new Producers(settings(), () => clock.now())
-  const snapshot = snapshots.newest(floor?.offset ?? start, (offset) =>
-    offset <= start ? null : journal.marks.epochAt(offset - 1),
+  const snapshot = snapshots.newest(floor?.offset ?? base.offset, (offset) =>
+    offset <= base.offset ? null : journal.marks.epochAt(offset - 1),
   )
   if (snapshot !== null) producers.restore(snapshot.entries, snapshot.offset)
 
   const examiner = new Examiner({ ...options, found, marks: journal.marks, floor, clean, producers })
-  // They go, but may be the only ones who know of some producers: until a snapshot at the start is durable,
+  // They go, but may be the only ones who know of some producers: until a snapshot at the base is durable,
   // all are there.
-  const isKnown = snapshot !== null && snapshot.offset >= start
-  const from = snapshot?.offset ?? bases[0] ?? start
+  const isKnown = snapshot !== null && snapshot.offset >= base.offset
+  const from = snapshot?.offset ?? bases[0] ?? base.offset
   const examined = await examiner.run(
-    isKnown ? kept : bases.filter((_, i) => (bases[i + 1] ?? start + 1) > from),
+    isKnown ? kept : bases.filter((_, i) => (bases[i + 1] ?? base.offset + 1) > from),
     from,
   )
-  const end = Math.max(start, examined.end)
+  const end = Math.max(base.offset, examined.end)
   const endPosition = journal.marks.positionOf(end)
   if (floor !== null && endPosition < floor.position) {
     throw refused(
@@ -141,7 +145,7 @@ function repair(
   }
   for (const one of examined.segments) {
     if (one.tally.endOffset <= journal.marks.base.offset) {
-      // Below the start of the log, or without one sound batch: then its bytes go, and that is said.
+      // Below the base of the log, or without one sound batch: then its bytes go, and that is said.
       const path = `${folder}/${names.offsetName(one.baseOffset, names.segmentSuffixes.batches)}`
       if (one.problem !== null) cut(path, 0, one.fileBytes, one.baseOffset, one.problem)
       continue

@@ -1,5 +1,6 @@
 /**
- * A log is replaced by an empty one that begins further on: what it lacks in between, nobody has any more.
+ * A log is replaced by an empty one that begins further on, at a batch (`start.start` may lie inside it): what it lacks in
+ * between, nobody has any more.
  *
  * The journal's new name is the moment: before it a crash finds the whole old log (only the barrier lies
  * lower than it could), after it the new start, with files of the old log below, as after a raise of the

@@ -74,6 +74,10 @@ class SegmentedLog implements face.Log {
     return this.#writer.start
   }
 
+  get base(): face.Base {
+    return this.#writer.marks.base
+  }
+
   get end(): number {
     return this.#writer.end
   }

@@ -83,6 +83,14 @@ export class Segments {
     return low
   }
 
+  /** Where the batch begins that holds `offset`; `offset` itself when no segment holds it. @throws Faulted */
+  baseOf(offset: number): number {
+    const segment = this.#list[this.indexOf(offset)]
+    // The usual case without a look at the disk: retention goes by segments.
+    if (segment === undefined || segment.baseOffset === offset || segment.endOffset <= offset) return offset
+    return segment.locate(offset).offset
+  }
+
   /**
    * Takes the segments that begin at or above `offset` off the list, and returns them: their files are still
    * there.

@@ -132,9 +132,9 @@ class FolderCheck {
   }
 
   #place({ path, baseOffset }: SegmentFile): void {
-    const start = this.#context.marks?.base.offset
-    if (this.#end === null && start !== undefined && baseOffset > start) {
-      this.#find('damage', path, null, `the log starts at ${start}, but its first segment at ${baseOffset}`)
+    const base = this.#context.marks?.base.offset
+    if (this.#end === null && base !== undefined && baseOffset > base) {
+      this.#find('damage', path, null, `the log begins at ${base}, but its first segment at ${baseOffset}`)
     }
     if (this.#end !== null && baseOffset !== this.#end) {
       this.#find('damage', path, null, `begins at offset ${baseOffset} where ${this.#end} comes next`)

@@ -151,8 +151,9 @@ export interface Install {
   /** Where the receiver's log will begin, and the epoch of the unit before it. With `size` and `crc`: which image this is. */
   readonly position: number
   readonly positionEpoch: number
-  /** The offset there. For the log; not looked at here. */
+  /** The offset there, and the first one that users see: at it, or inside the first batch. For the log; not looked at here. */
   readonly offset: number
+  readonly start: number
   /** What is in force at `position`. */
   readonly membership: PlacedMembership
   /** Bytes of the whole image, and their crc32c. */

@@ -1,7 +1,7 @@
 /** The payload of an append: what lies between two positions of a log, read on the leader, appended on a follower. */
 import { assert } from '../base/assert.ts'
 import type { Log, PlacedMark } from '../log/log.ts'
-import { baseOffset, batchSize } from '../records/batch.ts'
+import { baseOffset, batchSize, nextOffset } from '../records/batch.ts'
 import { batchPositions, checkBatch } from '../records/scan.ts'
 
 export interface Entries {
@@ -10,16 +10,11 @@ export interface Entries {
   readonly batches: readonly Buffer[]
 }
 
-/** The lowest position that the log still holds: the marks at its first offset come before the record. */
-export function startPosition(log: Log): number {
-  const record = log.positionOf(log.start)
-  return log.marks(0, record).find(({ offset }) => offset >= log.start)?.position ?? record
-}
-
 /**
- * Units from `from` on, below `boundPosition` (what is written): whole batches, about `bytesMax`, one at least. null when
- * nothing there is written yet, or `isStill` says after the read that the log may not be the same any more.
- * @throws Refused OFFSET_OUT_OF_RANGE when the log was trimmed meanwhile; Faulted
+ * Units from `from` on, below `boundPosition` (what is written): whole batches, about `bytesMax`, one at least; the first may
+ * begin below the start that users see. null when nothing there is written yet, when it was trimmed, or when `isStill` says
+ * after the read that the log may not be the same any more.
+ * @throws Refused OFFSET_OUT_OF_RANGE when the log was trimmed during the read; Faulted
  */
 export async function readEntries(
   log: Log,
@@ -27,20 +22,19 @@ export async function readEntries(
   isStill: () => boolean,
 ): Promise<{ entries: Entries; until: number; bytes: number } | null> {
   const { from, boundPosition } = read
-  if (from >= boundPosition) return null
+  const isKept = (): boolean => from >= log.base.position
+  if (from >= boundPosition || !isKept()) return null
   const offset = log.offsetAt(from)
   const boundOffset = log.offsetAt(boundPosition)
   if (offset === boundOffset) {
     const marks = log.marks(from, boundPosition)
     return { entries: { marks, batches: [] }, until: boundPosition, bytes: 0 }
   }
-  const { batches, bytes, nextOffset } = await log.read(offset, {
-    boundOffset,
-    maxBytes: read.bytesMax,
-    minOne: true,
-  })
-  if (!isStill()) return null
-  const until = nextOffset === boundOffset ? boundPosition : log.positionOf(nextOffset)
+  const limits = { boundOffset, maxBytes: read.bytesMax, minOne: true }
+  const { batches, bytes, nextOffset: next } = await log.read(Math.max(offset, log.start), limits)
+  // Of what was trimmed meanwhile the marks are gone.
+  if (!isStill() || !isKept()) return null
+  const until = next === boundOffset ? boundPosition : log.positionOf(next)
   return { entries: { marks: log.marks(from, until), batches }, until, bytes }
 }
 
@@ -50,7 +44,7 @@ export function appendEntries(log: Log, entries: Entries): void {
   let batch = batches.next()
   const appendBatchesBelow = (position: number): void => {
     for (; batch.done !== true && log.endPosition < position; batch = batches.next()) {
-      if (baseOffset(batch.value, 0) < log.end) continue
+      if (nextOffset(batch.value, 0) <= log.end) continue
       assert(baseOffset(batch.value, 0) === log.end, 'a batch continues the log')
       log.append(batch.value)
     }

@@ -1,6 +1,6 @@
 /**
  * What a follower lacks is gone from the leader's log: it gets the newest image of the log's machine and begins anew there; a log
- * without a machine begins anew at the leader's start.
+ * without a machine begins anew where the leader's does: at the batch that holds the start, with the leader's exact start.
  *
  * Source, on the leader, cuts the image into pieces; Reassembly, on the follower, puts them together. Both hold one image at a time.
  */
@@ -10,7 +10,6 @@ import type { PlacedMembership } from '../raft/membership.ts'
 import type { Install } from '../raft/message.ts'
 import type { InstallRequest } from '../raft/ready.ts'
 import { membershipsIn } from './configurations.ts'
-import { startPosition } from './entries.ts'
 
 /** An image and where a log with it begins. */
 type Whole = Omit<Install, 'type' | 'epoch' | 'at' | 'piece'> & { readonly image: Buffer }
@@ -48,13 +47,17 @@ export class Source {
     const log = this.#log
     const newest = hasMachine ? log.images.newest() : null
     if (hasMachine && (newest === null || newest.offset < log.start)) return null
-    const offset = newest?.offset ?? log.start
-    const position = newest === null ? startPosition(log) : positionBefore(log, offset)
+    // A machine's image ends where a batch does.
+    const { offset, position, start } =
+      newest === null
+        ? log.base
+        : { offset: newest.offset, position: positionBefore(log, newest.offset), start: newest.offset }
     const image = newest?.image ?? nothing
     return {
       position,
       positionEpoch: log.epochBefore(position),
       offset,
+      start,
       membership: membershipsIn(log.marks(0, position)).at(-1) ?? this.#initial,
       size: image.length,
       crc: crc32c(image),

@@ -261,13 +261,13 @@ export class Loop {
 
   /** The image first: one that is further than its log is sound, a log that has gone further than its image is not. */
   async #install(install: Install, image: Buffer): Promise<void> {
-    const { offset, position, positionEpoch, membership } = install
+    const { offset, start, position, positionEpoch, membership } = install
     const { voters, outgoing, disks } = membership
     this.step({ type: 'installing', nowMs: this.#options.nowMs() })
     try {
       if (image.length > 0) await this.#log.images.write(offset, positionEpoch, image)
       const mark = { kind: 'voters', voters, outgoing, disks } as const
-      await this.#log.reset({ offset, position, epoch: positionEpoch, voters: mark })
+      await this.#log.reset({ offset, position, epoch: positionEpoch, start, voters: mark })
     } catch (error) {
       this.#options.onFault(error)
       return

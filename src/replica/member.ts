@@ -15,7 +15,7 @@ import type { Raft } from '../raft/raft.ts'
 import { batchSize, stamp } from '../records/batch.ts'
 import type { BallotFile } from './ballot-file.ts'
 import { Confirmations } from './confirmations.ts'
-import { areWhole, type Entries, startPosition } from './entries.ts'
+import { areWhole, type Entries } from './entries.ts'
 import { Loop } from './loop.ts'
 import { isClosed, isOffline, leadershipLost, notLeader } from './refusals.ts'
 import type { Proposed, Replica, ReplicaProgress, ReplicaSettings } from './replica.ts'
@@ -110,7 +110,7 @@ export class Member implements Replica {
       onFault: (error) => this.#fail(error),
     })
     this.#voters.recognize()
-    this.#starts.recover(log, startPosition(log))
+    this.#starts.recover(log, log.base.position)
     surroundings.stir(this)
   }
 

@@ -17,7 +17,7 @@ import { BallotFile } from './ballot-file.ts'
 import { membershipsIn, membershipsOf } from './configurations.ts'
 import { Deadlines } from './deadlines.ts'
 import { EarlyVotes } from './early-votes.ts'
-import { type Entries, startPosition } from './entries.ts'
+import type { Entries } from './entries.ts'
 import { Identities } from './identities.ts'
 import { Member } from './member.ts'
 import type { Outbox, PeerMessage } from './outbox.ts'
@@ -352,7 +352,7 @@ export class ReplicaHost {
 
 /** What the core must know of a log that was just opened. */
 function extentsOf(log: Log): ConstructorParameters<typeof Raft<Entries>>[0]['extents'] {
-  const start = startPosition(log)
+  const { position: start } = log.base
   const epochs: EpochStart[] = []
   for (const { mark, epoch, position } of log.marks(start, log.endPosition)) {
     if (mark.kind === 'epochStart') epochs.push({ epoch, from: position })

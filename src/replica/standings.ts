@@ -2,16 +2,15 @@
 import type { Log } from '../log/log.ts'
 import { members } from '../raft/membership.ts'
 import type { Raft } from '../raft/raft.ts'
-import { type Entries, startPosition } from './entries.ts'
+import type { Entries } from './entries.ts'
 import type { ReplicaProgress } from './replica.ts'
 
 /** On the leader; [] on others. */
 export function standings(raft: Raft<Entries>, log: Log, nowMs: number): readonly ReplicaProgress[] {
   if (raft.role !== 'leader') return []
   const voters = members(raft.membership)
-  const start = startPosition(log)
   // Of what is gone from the log only its end is known as an offset.
-  const offsetAt = (position: number): number => (position < start ? 0 : log.offsetAt(position))
+  const offsetAt = (position: number): number => (position < log.base.position ? 0 : log.offsetAt(position))
   const own = {
     id: raft.id,
     isVoter: voters.includes(raft.id),

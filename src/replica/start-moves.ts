@@ -4,7 +4,6 @@
  */
 import { Refused } from '../base/errors.ts'
 import type { Log } from '../log/log.ts'
-import { startPosition } from './entries.ts'
 
 interface Move {
   /** Of the mark. */
@@ -16,7 +15,7 @@ interface Move {
 export interface StartMovesOptions {
   readonly log: Log
   readonly run: (work: Promise<void>) => void
-  /** The log begins at this position now. */
+  /** The lowest position that the log still holds is this one now. */
   readonly onRaised: (position: number) => void
   readonly onFault: (error: unknown) => void
 }
@@ -76,7 +75,7 @@ export class StartMoves {
       return
     }
     this.#isRaising = false
-    onRaised(startPosition(log))
+    onRaised(log.base.position)
     this.#reached(log.start)
   }
 

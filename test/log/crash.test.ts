@@ -192,6 +192,27 @@ const scripts: Record<string, (s: Script) => Promise<void>> = {
     s.append(1)
     await s.sync()
   },
+  'raise the start inside batches, and further on inside the same': async (s) => {
+    s.epoch()
+    for (let i = 0; i < 8; i++) s.append(3, 70)
+    s.mark('voters')
+    s.epoch()
+    for (let i = 0; i < 4; i++) s.append(4, 70)
+    s.mark('logStart')
+    await s.sync()
+    s.model.committed = s.model.durable
+    await s.raise(7)
+    await s.raise(8)
+    await s.raise(22)
+    s.append(2)
+    await s.raise(25)
+    await s.raise(27)
+    await s.sync()
+    s.model.committed = s.model.durable
+    await s.raise(s.model.end - 1)
+    s.append(1)
+    await s.sync()
+  },
   'raise the start to a segment that is not durable yet': async (s) => {
     s.epoch()
     for (let i = 0; s.log.segments.length < 2; i++) {

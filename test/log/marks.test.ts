@@ -1,12 +1,13 @@
 /** Offsets, positions and epochs: what consensus and KIP-320 ask of the journal. */
 import t from 'tap'
+import { decodeFrame, encodeFrame, type Frame } from '../../src/log/journal-format.ts'
 import type { Mark } from '../../src/log/log.ts'
 import { Marks } from '../../src/log/marks.ts'
 import { append, Bench, flush, folder, startEpoch } from './fixture.ts'
 
 /** The drawing at the head of log.ts: E r r r E r r S V r. */
 function drawn(): Marks {
-  const marks = new Marks({ offset: 0, position: 0, epoch: 0 })
+  const marks = new Marks({ offset: 0, position: 0, epoch: 0, start: 0 })
   const add = (mark: Mark, offset: number, position: number, epoch: number): void =>
     marks.append({ mark, offset, position, epoch })
   add({ kind: 'epochStart', leaderId: 1 }, 0, 0, 1)
@@ -47,7 +48,7 @@ t.test('a raise of the base changes nothing above it, and keeps what that depend
   for (let start = 0; start <= 6; start++) {
     const marks = drawn()
     const whole = drawn()
-    marks.raise(start)
+    marks.raise(start, start)
     const { position, offset } = marks.base
     t.equal(offset, start)
     t.equal(position, start === 0 ? 0 : whole.positionOf(start - 1) + 1, 'marks at the start stay above it')
@@ -62,7 +63,7 @@ t.test('a raise of the base changes nothing above it, and keeps what that depend
     t.same(marks.between(position, 99), whole.between(position, 99))
   }
   const marks = drawn()
-  marks.raise(6)
+  marks.raise(6, 6)
   t.match(marks.list, [
     { mark: { kind: 'epochStart' }, epoch: 3 },
     { mark: { kind: 'voters', voters: [1, 2, 3] } },
@@ -70,6 +71,58 @@ t.test('a raise of the base changes nothing above it, and keeps what that depend
   t.equal(marks.epochOf(2), -1, 'below what is known')
   t.equal(marks.epochOf(4), 3)
   t.equal(marks.lastEpoch, 3)
+})
+
+t.test(
+  'a start inside a batch: the base stays where the batch begins, and with it what consensus asks',
+  async (t) => {
+    const marks = drawn()
+    const whole = drawn()
+    marks.raise(4, 3)
+    t.same(marks.base, { offset: 3, position: 4, epoch: 1, start: 4 }, 'offsets 3 and 4 came as one batch')
+    t.same(marks.between(4, 99), whole.between(4, 99))
+    for (let at = 4; at <= 10; at++) {
+      t.equal(marks.offsetAt(at), whole.offsetAt(at))
+      t.equal(marks.epochBefore(at), whole.epochBefore(at))
+    }
+    t.equal(marks.epochOf(3), 3)
+    t.same(marks.epochEnd(1, 6), { epoch: 1, endOffset: 4 }, 'users hear of nothing below the start')
+    marks.raise(3, 3)
+    t.equal(marks.start, 4, 'it never goes back')
+    marks.raise(5, 5)
+    t.same(marks.base, { offset: 5, position: 7, epoch: 3, start: 5 })
+  },
+)
+
+t.test('the bytes of a journal', async (t) => {
+  const place = { offset: 90, position: 97, epoch: 3 }
+  const disks = ['', '11111111-2222-4333-8444-555555555555']
+  const golden: [string, Frame][] = [
+    [
+      '0000001d 4e16f227 00 000000000000005a 0000000000000061 00000003 000000000000005b',
+      { kind: 'base', base: { ...place, start: 91 } },
+    ],
+    ['00000009 f687baf1 04 0000000000000061', { kind: 'cut', position: 97 }],
+    [
+      '00000019 4c349b03 01 000000000000005a 0000000000000061 00000003 00000002',
+      { kind: 'mark', placed: { ...place, mark: { kind: 'epochStart', leaderId: 2 } } },
+    ],
+    [
+      '0000001d 5396d9b9 03 000000000000005a 0000000000000061 00000003 000000000000005b',
+      { kind: 'mark', placed: { ...place, mark: { kind: 'logStart', offset: 91 } } },
+    ],
+    [
+      `00000043 0b7db644 02 000000000000005a 0000000000000061 00000003 0001 00000001 0001 00000002
+        0002 00000000000000000000000000000000 11111111222243338444555555555555`,
+      { kind: 'mark', placed: { ...place, mark: { kind: 'voters', voters: [1], outgoing: [2], disks } } },
+    ],
+  ]
+  for (const [hex, frame] of golden) {
+    const bytes = encodeFrame(frame)
+    t.equal(bytes.toString('hex'), hex.replace(/\s/g, ''), frame.kind)
+    t.same(decodeFrame(bytes, 0), { frame, next: bytes.length }, frame.kind)
+    t.equal(decodeFrame(bytes.subarray(0, -1), 0), null, 'torn')
+  }
 })
 
 t.test('where an epoch ended (KIP-320)', async (t) => {
@@ -92,10 +145,10 @@ t.test('where an epoch ended (KIP-320)', async (t) => {
     'an epoch without a record is none, unless it is the newest',
   )
   t.same(marks.epochEnd(6, 6), { epoch: 6, endOffset: 6 })
-  marks.raise(5)
+  marks.raise(5, 5)
   t.same(marks.epochEnd(1, 6), { epoch: 1, endOffset: 5 }, 'never below the start of the log')
   t.same(marks.epochEnd(3, 6), { epoch: 3, endOffset: 6 })
-  marks.raise(6)
+  marks.raise(6, 6)
   t.same(marks.epochEnd(3, 6), { epoch: 3, endOffset: 6 })
 })
 

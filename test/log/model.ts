@@ -74,9 +74,17 @@ export class LogModel {
     return cuts
   }
 
+  /** Where the batch begins that holds `start`; `start` itself at the end. */
+  baseOffset(start: number): number {
+    const from = this.units.findIndex((unit) => unit.kind === 'record' && unit.record.offset === start)
+    const first = this.units.slice(0, from + 1).findLast((unit) => unit.kind === 'record' && unit.isFirst)
+    return first?.kind === 'record' ? first.record.offset : start
+  }
+
   /** Where the kept part begins. */
   firstPosition(start = this.startAsked): number {
-    return this.units.findLastIndex((unit) => unit.kind === 'record' && unit.record.offset < start) + 1
+    const base = this.baseOffset(start)
+    return this.units.findLastIndex((unit) => unit.kind === 'record' && unit.record.offset < base) + 1
   }
 
   offsetAt(position: number): number {
@@ -147,6 +155,7 @@ export class LogModel {
       epoch,
     }))
     return (
+      same('base', [log.base.offset, log.base.position], [this.baseOffset(log.start), base]) ??
       same('end', log.end, this.end) ??
       same('end position', log.endPosition, units.length) ??
       same('last epoch', log.lastEpoch, this.lastEpoch) ??

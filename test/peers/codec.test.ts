@@ -102,6 +102,7 @@ const message: fc.Arbitrary<QuorumMessage> = fc.oneof(
     position: long,
     positionEpoch: int,
     offset: long,
+    start: long,
     membership: record({
       position: fc.integer({ min: -1, max: 1000 }),
       voters: ids,

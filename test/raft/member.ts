@@ -242,6 +242,7 @@ export class Member {
         position: base.start,
         positionEpoch: base.epoch,
         offset: base.start,
+        start: base.start,
         membership: base.membership ?? initial,
         size: imageBytes,
         crc: 0,

@@ -102,6 +102,8 @@ export const installs = messages('installs', {
   position: int64,
   positionEpoch: int32,
   offset: int64,
+  /** Of the log, as users see it: `offset`, or inside the batch that begins there. */
+  start: int64,
   membership: struct({
     position: int64,
     voters: array(int32),
