@@ -72,7 +72,8 @@ export class Examiner {
       segments.push(segment)
       end = segment.tally.endOffset
       if (segment.problem !== null && !(next !== undefined && next <= base)) {
-        this.#refuseBelowFloor(end, `${this.#path(baseOffset)} at ${segment.tally.bytes}: ${segment.problem}`)
+        const problem = `${this.#path(baseOffset)} at ${segment.tally.bytes}: ${segment.problem}`
+        this.#refuseBelowFloor(Math.max(end, base), problem)
         return { segments, end, beyond: bases.slice(index + 1) }
       }
     }
@@ -197,11 +198,14 @@ export class Examiner {
   #misplaced(buffer: Buffer, at: number): string | null {
     const { marks } = this.#options
     const offset = batch.baseOffset(buffer, at)
-    if (offset < marks.base.offset) return null // trimmed: nobody knows its epoch any more
+    const next = batch.nextOffset(buffer, at)
+    const base = marks.base.offset
+    // Trimmed: nobody knows its epoch any more. What reaches over the base is of the log that was there before a reset.
+    if (offset < base)
+      return next > base ? `a batch up to ${next} around the begin of the log at ${base}` : null
     const epoch = batch.leaderEpoch(buffer, at)
     const expected = marks.epochAt(offset)
     if (epoch !== expected) return `epoch ${epoch} where the journal has ${expected}`
-    const next = batch.nextOffset(buffer, at)
     const mark = marks.offsetAfter(offset)
     return mark < next ? `a batch up to ${next} around a mark at ${mark}` : null
   }

@@ -118,6 +118,8 @@ t.test('the start may lie inside the first batch, before that has come and after
 for (const [name, next] of [
   ['further on', start],
   ['inside a batch', { ...start, start: 102 }],
+  // In the middle of a batch of the old log, which has another history.
+  ['inside the old log', { ...start, offset: 11, position: 13, start: 12 }],
 ] as const)
   t.test(`the power goes at every operation: the old log or the new one, whole, ${name}`, async (t) => {
     const whole = `${next.start}: ${next.offset} to ${next.offset}`
