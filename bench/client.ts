@@ -4,6 +4,7 @@
  *     npm run bench:client                                  against a broker of its own
  *     npm run bench:client -- --bootstrap 127.0.0.1:9092    against any Kafka
  *     npm run bench:client -- --quick --only consume
+ *     npm run bench:client -- --native /var/tmp/node-rdkafka     beside librdkafka, too: built there, when it is not there yet
  *
  * Each piece of work runs in a process of its own, in rounds, so that what the machine does meanwhile meets all of them
  * alike. Read the ratios: a shared machine is as fast as its neighbours let it be.
@@ -11,12 +12,14 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import Table from 'cli-table3'
 import { Client } from '../client/client.ts'
 import { BrokerProcess } from './broker-process.ts'
 import { type LibraryName, libraryNames } from './clients/libraries.ts'
+import { install } from './clients/rdkafka.ts'
 import type { Figures, Work } from './clients/worker.ts'
 import { median } from './statistics.ts'
 
@@ -26,8 +29,12 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     rounds: { type: 'string', default: '3' },
+    native: { type: 'string' },
   },
 })
+const native = options.native === undefined ? '' : resolve(options.native)
+if (native !== '') await install(native)
+const measured = libraryNames.filter((name) => name !== 'rdkafka' || native !== '')
 const kinds = ['single', 'batched', 'consume'] as const
 const partitions = 4
 /** A group of one has nobody to wait for. */
@@ -40,9 +47,22 @@ function countOf(kind: Work['kind'], valueBytes: number): number {
   return options.quick ? full / 10 : full
 }
 
-async function measure(work: Work): Promise<Figures> {
-  const { stdout } = await run(process.execPath, [worker, JSON.stringify(work)], { timeout: 120_000 })
-  return JSON.parse(stdout) as Figures
+interface Measured extends Figures {
+  /** CPU of the broker per million records, seconds; NaN when it is not ours. */
+  readonly brokerCpuPerMillion: number
+}
+
+async function measure(work: Work): Promise<Measured> {
+  const before = brokerCpu()
+  const { stdout } = await run(process.execPath, [worker, JSON.stringify(work)], { timeout: 600_000 })
+  const figures = JSON.parse(stdout) as Figures
+  return { ...figures, brokerCpuPerMillion: ((brokerCpu() - before) / work.count) * 1e6 }
+}
+
+function brokerCpu(): number {
+  if (broker === null) return Number.NaN
+  const { user, system } = broker.cpu()
+  return user + system
 }
 
 async function newTopic(client: Client): Promise<string> {
@@ -64,7 +84,7 @@ async function fill(client: Client, topic: string, count: number, valueBytes: nu
 
 const broker = options.bootstrap === undefined ? await BrokerProcess.start(alone) : null
 const bootstrap = options.bootstrap ?? broker?.bootstrap ?? ''
-const results: Record<string, Record<LibraryName, Figures>> = {}
+const results: Record<string, Partial<Record<LibraryName, Measured>>> = {}
 try {
   await using client = new Client({ bootstrap })
   const table = new Table({
@@ -72,8 +92,10 @@ try {
       'work',
       'library',
       'records/s',
-      'ratio',
+      'to the best other JS',
+      'to native',
       'CPU s per million',
+      "broker's",
       'peak MiB',
       'loop delay p99, max ms',
     ],
@@ -82,21 +104,19 @@ try {
   for (const kind of kinds.filter((name) => options.only?.split(',').includes(name) ?? true)) {
     for (const valueBytes of [100, 1024]) {
       const count = countOf(kind, valueBytes)
-      const rounds: Record<LibraryName, Figures[]> = { lograft: [], kafkajs: [], platformatic: [] }
+      const rounds = new Map<LibraryName, Measured[]>(measured.map((library) => [library, []]))
       const topic = await newTopic(client)
       if (kind === 'consume') await fill(client, topic, count, valueBytes)
       for (let round = 0; round < Number(options.rounds); round++) {
-        for (const library of libraryNames) {
+        for (const [library, figures] of rounds) {
           process.stderr.write(`${kind} ${valueBytes} B ${library}, round ${round + 1}\n`)
-          rounds[library].push(await measure({ library, bootstrap, topic, kind, valueBytes, count }))
+          figures.push(await measure({ library, bootstrap, topic, kind, valueBytes, count, native }))
         }
       }
       await client.admin().deleteTopics([topic])
-      const middle = Object.fromEntries(
-        libraryNames.map((library) => [library, middleOf(rounds[library])]),
-      ) as Record<LibraryName, Figures>
-      results[`${kind} ${valueBytes} B`] = middle
-      for (const library of libraryNames) table.push(row(`${kind} ${valueBytes} B`, library, middle))
+      const middle = new Map([...rounds].map(([library, figures]) => [library, middleOf(figures)]))
+      results[`${kind} ${valueBytes} B`] = Object.fromEntries(middle)
+      for (const library of measured) table.push(row(`${kind} ${valueBytes} B`, library, middle))
     }
   }
   process.stdout.write(`${table.toString()}\n`)
@@ -108,28 +128,35 @@ mkdirSync(folder, { recursive: true })
 const kept = { measured: new Date().toISOString(), isQuick: options.quick, node: process.version, results }
 writeFileSync(`${folder}client.json`, `${JSON.stringify(kept, null, 2)}\n`)
 
-function middleOf(figures: readonly Figures[]): Figures {
-  const of = (name: keyof Figures): number => median(figures.map((one) => one[name]))
+function middleOf(figures: readonly Measured[]): Measured {
+  const of = (name: keyof Measured): number => median(figures.map((one) => one[name]))
   return {
     rate: of('rate'),
     cpuPerMillion: of('cpuPerMillion'),
+    brokerCpuPerMillion: of('brokerCpuPerMillion'),
     peakMiB: of('peakMiB'),
     delayP99Ms: of('delayP99Ms'),
     delayMaxMs: of('delayMaxMs'),
   }
 }
 
-/** The ratio is to the best of the others. */
-function row(name: string, library: LibraryName, all: Record<LibraryName, Figures>): string[] {
-  const { rate, cpuPerMillion, peakMiB, delayP99Ms, delayMaxMs } = all[library]
-  const best = Math.max(...libraryNames.filter((other) => other !== library).map((other) => all[other].rate))
+function row(name: string, library: LibraryName, all: ReadonlyMap<LibraryName, Measured>): string[] {
+  const own = all.get(library)
+  if (own === undefined) return [name, library]
+  const rates = [...all].filter(([other]) => other !== library && other !== 'rdkafka')
+  const best = Math.max(...rates.map(([, { rate }]) => rate))
+  const toNative = own.rate / (all.get('rdkafka')?.rate ?? Number.NaN)
+  const shown = (figure: number, digits: number): string =>
+    Number.isNaN(figure) ? '' : figure.toFixed(digits)
   return [
     name,
     library,
-    Math.round(rate).toLocaleString('en'),
-    (rate / best).toFixed(2),
-    cpuPerMillion.toFixed(2),
-    peakMiB.toFixed(0),
-    `${delayP99Ms.toFixed(1)}, ${delayMaxMs.toFixed(0)}`,
+    Math.round(own.rate).toLocaleString('en'),
+    shown(own.rate / best, 2),
+    shown(toNative, 2),
+    shown(own.cpuPerMillion, 2),
+    shown(own.brokerCpuPerMillion, 2),
+    shown(own.peakMiB, 0),
+    `${own.delayP99Ms.toFixed(1)}, ${own.delayMaxMs.toFixed(0)}`,
   ]
 }

@@ -78,8 +78,7 @@ export class Metadata {
   }
 
   /** The topic as last heard; undefined when it was never seen, or when what was heard is no longer to be trusted. */
-  known(name: string): TopicMetadata | undefined {
-    const now = this.#settings.transport.clock.monotonic()
+  known(name: string, now = this.#settings.transport.clock.monotonic()): TopicMetadata | undefined {
     if (now - this.#fetchedAt > this.#settings.metadataMaxAgeMs) return undefined
     const held = this.#topics.get(name)
     if (held === undefined) return undefined

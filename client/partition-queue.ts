@@ -29,6 +29,8 @@ export class PartitionQueue {
   /** Not to be sent before, monotonic ms. */
   retryAt = 0
   failures = 0
+  /** Of the batch that was sent last: the next one may become as large. */
+  lastBytes = 0
   #isRecovering = false
   #hasGap = false
   #identity: Identity | null = null
@@ -88,6 +90,7 @@ export class PartitionQueue {
     }
     this.inFlight.push(batch)
     this.inFlightNode = nodeId
+    this.lastBytes = batch.sizeBytes
     return batch
   }
 

@@ -29,11 +29,19 @@ export class StickyPartition {
     this.#random = random
   }
 
-  /** The partition for a record of `bytes`. Partitions without a leader are passed over while there are others. */
-  next(partitions: readonly PartitionMetadata[], bytes: number): number {
+  /** -1 before the first. */
+  get current(): number {
+    return this.#current
+  }
+
+  /**
+   * The partition for a record of `bytes`. Partitions without a leader are passed over while there are others.
+   * @param hasRoom the batch of the current partition takes it: what has begun is filled, for brokers pay by the batch
+   */
+  next(partitions: readonly PartitionMetadata[], bytes: number, hasRoom: boolean): number {
     const current = partitions[this.#current]
-    if (current === undefined || current.leader < 0 || this.#bytes >= this.#switchBytes)
-      this.#choose(partitions)
+    const isDone = this.#bytes >= this.#switchBytes && !hasRoom
+    if (current === undefined || current.leader < 0 || isDone) this.#choose(partitions)
     this.#bytes += bytes
     return this.#current
   }

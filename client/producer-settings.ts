@@ -13,7 +13,7 @@ export interface ProducerOptions {
   readonly compression?: Codec
   /** compression.*.level, on the codec's own scale. */
   readonly compressionLevel?: number
-  /** batch.size, before compression. */
+  /** batch.size, before compression. A batch becomes as large as this only while its broker is busy. */
   readonly batchBytesMax?: number
   /** linger.ms: how long a batch waits for more records. 0: until the end of the turn, and while requests are under way. */
   readonly lingerMs?: number
@@ -53,7 +53,7 @@ export function producerSettingsOf(options: ProducerOptions, requestTimeoutMs: n
   const settings: ProducerSettings = {
     idempotent: acks === 'all',
     compression: 'none',
-    batchBytesMax: 128 * 1024,
+    batchBytesMax: 1_000_000,
     lingerMs: 0,
     requestBytesMax: 1024 * 1024,
     bufferBytesMax: 32 * 1024 * 1024,

@@ -21,17 +21,19 @@ import { Lifetime } from './lifetime.ts'
 import type { TopicMetadata } from './metadata.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import { partitionOfKey, StickyPartition } from './partitioner.ts'
-import { type Done, ProducerBatch } from './producer-batch.ts'
+import { type Done, ProducerBatch, type Settler } from './producer-batch.ts'
 import { type ProducerOptions, type ProducerSettings, producerSettingsOf } from './producer-settings.ts'
 import { writableOf } from './producer-stream.ts'
 import { contentOf, type ProducerRecord, type RecordPlace, sizeOf } from './record.ts'
 import { Sender } from './sender.ts'
+import { TurnClock } from './turn-clock.ts'
 
 /** A record that waits for its topic's metadata or for room. */
 interface Waiting {
   readonly content: RecordContent
   readonly partition: number | undefined
-  readonly done: Done
+  readonly settler: Settler
+  readonly mark: number
   readonly deadline: number
   readonly accepted: () => void
 }
@@ -45,11 +47,18 @@ interface TopicQueue {
   waiting: Waiting[]
 }
 
+/** Records without a key stay with a partition for so long at least. */
+const stickyBytes = 64 * 1024
+
+/** So much in one batch does not wait for the end of the turn, when its broker has nothing to do for us. */
+const eagerBytes = 128 * 1024
+
 export class Producer {
   readonly #cluster: Cluster
   readonly #settings: ProducerSettings
   readonly #lifetime: Lifetime
   readonly #sender: Sender
+  readonly #time: TurnClock
   readonly #topics = new Map<string, TopicQueue>()
   #bufferedBytes = 0
   #waitingCount = 0
@@ -60,6 +69,7 @@ export class Producer {
     this.#cluster = cluster
     this.#settings = producerSettingsOf(options, cluster.settings.requestTimeoutMs)
     this.#lifetime = new Lifetime(cluster.clock)
+    this.#time = new TurnClock(cluster.clock)
     this.#sender = new Sender(cluster, this.#settings, this.#lifetime, {
       settled: (batch) => this.#settled(batch),
       tick: (now) => this.#expireWaiting(now),
@@ -102,16 +112,15 @@ export class Producer {
     return new Promise((resolve, reject) => {
       const places: RecordPlace[] = []
       let left = records.length
-      records.forEach((record, i) => {
-        void this.enqueue(record, (error, place) => {
-          if (place === null) {
-            reject(error)
-            return
-          }
-          places[i] = place
-          if (--left === 0) resolve(places)
-        })
-      })
+      const settler: Settler = (error, place, i) => {
+        if (place === null) {
+          reject(error)
+          return
+        }
+        places[i] = place
+        if (--left === 0) resolve(places)
+      }
+      records.forEach((record, i) => void this.#enqueue(record, settler, i))
     })
   }
 
@@ -121,21 +130,26 @@ export class Producer {
    * the next one. Neither throws nor rejects: every error goes to `done`, which must not throw.
    */
   enqueue(record: ProducerRecord, done: Done): Promise<void> | undefined {
+    return this.#enqueue(record, done, 0)
+  }
+
+  #enqueue(record: ProducerRecord, settler: Settler, mark: number): Promise<void> | undefined {
     let content: RecordContent
+    this.#time.look()
     try {
       if (this.#closing !== null) throw new ClientClosed('producer')
       this.#lifetime.check()
-      content = contentOf(record, this.#cluster.clock.now())
+      content = contentOf(record, this.#time.now)
     } catch (cause) {
-      done(asKafkaError(cause), null)
+      settler(asKafkaError(cause), null, mark)
       return undefined
     }
     const topic = this.#topic(record.topic)
     if (topic.waiting.length === 0 && this.#hasRoom() && this.#isReady(topic, record.partition)) {
-      this.#append(topic, content, record.partition, done)
+      this.#append(topic, content, record.partition, settler, mark)
       return undefined
     }
-    return this.#wait(topic, content, record.partition, done)
+    return this.#wait(topic, content, record.partition, settler, mark)
   }
 
   /** The end of a pipeline: holds it up while the producer is full, fails with the first record that does. */
@@ -179,7 +193,8 @@ export class Producer {
   #topic(name: string): TopicQueue {
     const known = this.#topics.get(name)
     if (known !== undefined) return known
-    const sticky = new StickyPartition(this.#settings.batchBytesMax, this.#cluster.settings.transport.random)
+    const switchBytes = Math.min(stickyBytes, this.#settings.batchBytesMax)
+    const sticky = new StickyPartition(switchBytes, this.#cluster.settings.transport.random)
     const topic = { name, sticky, partitions: [], metadata: null, isLoading: false, waiting: [] }
     this.#topics.set(name, topic)
     return topic
@@ -191,7 +206,7 @@ export class Producer {
 
   /** The partitions are known, and so is the one that is asked for. */
   #isReady(topic: TopicQueue, partition: number | undefined): boolean {
-    const heard = this.#cluster.metadata.known(topic.name)
+    const heard = this.#cluster.metadata.known(topic.name, this.#time.monotonic)
     if (heard !== undefined) topic.metadata = heard
     if (topic.metadata === null) return false
     return partition === undefined || partition < topic.metadata.partitions.length
@@ -201,16 +216,17 @@ export class Producer {
     topic: TopicQueue,
     content: RecordContent,
     partition: number | undefined,
-    done: Done,
+    settler: Settler,
+    mark: number,
   ): Promise<void> | undefined {
     if (this.#waitingCount >= this.#settings.waitingMax) {
-      done(new BufferExhausted(`${this.#waitingCount} records wait already`), null)
+      settler(new BufferExhausted(`${this.#waitingCount} records wait already`), null, mark)
       return undefined
     }
     this.#waitingCount++
     const deadline = this.#cluster.clock.monotonic() + this.#settings.waitTimeoutMs
     const accepted = new Promise<void>((resolve) => {
-      topic.waiting.push({ content, partition, done, deadline, accepted: resolve })
+      topic.waiting.push({ content, partition, settler, mark, deadline, accepted: resolve })
     })
     if (!this.#isReady(topic, partition)) this.#load(topic)
     this.#sender.wake()
@@ -253,6 +269,7 @@ export class Producer {
   /** Moves records that wait into batches while there is room. `isFresh`: the metadata were just asked for. */
   #admit(topic: TopicQueue, isFresh = false): void {
     let taken = 0
+    this.#time.look()
     for (const entry of topic.waiting) {
       if (!this.#hasRoom()) break
       const count = topic.metadata?.partitions.length ?? 0
@@ -262,8 +279,8 @@ export class Producer {
         break
       }
       taken++
-      if (isThere) this.#append(topic, entry.content, entry.partition, entry.done)
-      else entry.done(noSuchPartition(topic.name, entry.partition ?? -1, count), null)
+      if (isThere) this.#append(topic, entry.content, entry.partition, entry.settler, entry.mark)
+      else entry.settler(noSuchPartition(topic.name, entry.partition ?? -1, count), null, entry.mark)
     }
     for (const entry of topic.waiting.splice(0, taken)) this.#accept(entry)
   }
@@ -272,31 +289,38 @@ export class Producer {
     const refused = topic.waiting
     topic.waiting = []
     for (const entry of refused) {
-      entry.done(error, null)
+      entry.settler(error, null, entry.mark)
       this.#accept(entry)
     }
   }
 
-  #append(topic: TopicQueue, content: RecordContent, chosen: number | undefined, done: Done): void {
+  #append(
+    topic: TopicQueue,
+    content: RecordContent,
+    chosen: number | undefined,
+    settler: Settler,
+    mark: number,
+  ): void {
     const size = sizeOf(content)
     if (size > this.#settings.requestBytesMax) {
-      done(new RecordTooLarge(topic.name, size, this.#settings.requestBytesMax), null)
+      settler(new RecordTooLarge(topic.name, size, this.#settings.requestBytesMax), null, mark)
       return
     }
     const partition = this.#partition(topic, chosen ?? this.#choose(topic, content, size))
     let batch = partition.open
-    if (batch !== undefined && batch.sizeBytes + size > this.#settings.batchBytesMax) {
+    if (batch !== undefined && !this.#fits(batch, size)) {
       batch.isClosed = true
       batch = undefined
     }
     const isNew = batch === undefined
     batch ??= this.#openBatch(partition)
     const before = isNew ? 0 : batch.sizeBytes
-    batch.append(content, done)
+    batch.append(content, settler, mark)
     const grown = batch.sizeBytes - before
     batch.heldBytes += grown
     this.#bufferedBytes += grown
     if (isNew) this.#sender.add(partition)
+    if (before < eagerBytes && batch.sizeBytes >= eagerBytes) this.#sender.hurry(partition)
   }
 
   #choose(topic: TopicQueue, content: RecordContent, size: number): number {
@@ -304,9 +328,13 @@ export class Producer {
     const { partitioner } = this.#settings
     const own = partitioner?.({ topic: topic.name, key: content.key, partitions }) ?? null
     if (own !== null) return own
-    return content.key === null
-      ? topic.sticky.next(partitions, size)
-      : partitionOfKey(content.key, partitions.length)
+    if (content.key !== null) return partitionOfKey(content.key, partitions.length)
+    const batch = topic.partitions[topic.sticky.current]?.open
+    return topic.sticky.next(partitions, size, batch !== undefined && this.#fits(batch, size))
+  }
+
+  #fits(batch: ProducerBatch, size: number): boolean {
+    return batch.sizeBytes + size <= this.#settings.batchBytesMax
   }
 
   #partition(topic: TopicQueue, index: number): PartitionQueue {
@@ -318,13 +346,14 @@ export class Producer {
   }
 
   #openBatch(partition: PartitionQueue): ProducerBatch {
-    const openedAt = this.#cluster.clock.monotonic()
+    const openedAt = this.#time.monotonic
     const batch = new ProducerBatch(partition, {
       order: partition.nextOrder(),
       openedAt,
       deadline: openedAt + this.#settings.deliveryTimeoutMs,
       codec: this.#settings.compression,
       level: this.#settings.compressionLevel,
+      expectedBytes: partition.lastBytes,
     })
     partition.queue.push(batch)
     return batch
@@ -348,7 +377,7 @@ export class Producer {
           break
         }
         topic.waiting.shift()
-        first.done(this.#waitedTooLong(topic), null)
+        first.settler(this.#waitedTooLong(topic), null, first.mark)
         this.#accept(first)
       }
     }

@@ -16,16 +16,9 @@ import type { PartitionQueue } from './partition-queue.ts'
 import { answerFor, type PartitionAnswer, produceRequest, refusalOf } from './produce-request.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import { ProducerIdentity } from './producer-identity.ts'
+import { type ProducerNode, ProducerNodes } from './producer-nodes.ts'
 import type { ProducerSettings } from './producer-settings.ts'
 import type { Timer } from './transport.ts'
-
-interface Node {
-  inFlight: number
-  isOpening: boolean
-  /** Waits until its socket has room. */
-  isDraining: boolean
-  connection: Connection | null
-}
 
 /** What a broker may answer although it has stored the batch, or yet will. */
 const openOutcomes = new Set<string>([
@@ -58,7 +51,7 @@ export class Sender {
   /** Partitions with batches, in the order in which they get their turn. */
   readonly #partitions = new Set<PartitionQueue>()
   readonly #identity: ProducerIdentity
-  readonly #nodes = new Map<number, Node>()
+  readonly #nodes: ProducerNodes
   #isRefreshing = false
   #isAwake = false
   #flushBefore = -Infinity
@@ -73,6 +66,10 @@ export class Sender {
     this.#lifetime = lifetime
     this.#events = events
     this.#identity = new ProducerIdentity(cluster, settings.requestTimeoutMs)
+    this.#nodes = new ProducerNodes(cluster.brokers, {
+      changed: () => this.wake(),
+      failed: (error) => this.#fault(error),
+    })
   }
 
   get unsettled(): readonly ProducerBatch[] {
@@ -93,6 +90,19 @@ export class Sender {
       this.#isAwake = false
       if (!this.#lifetime.isOver) this.#drain()
     })
+  }
+
+  /**
+   * A batch has grown so large that it may go before the turn ends: while the broker works on it, the next one is filled.
+   * When the broker has work already, it goes on growing instead.
+   */
+  hurry(partition: PartitionQueue): void {
+    if (this.#settings.acks === 0 || this.#lifetime.isOver) return
+    const ready = new Map<number, PartitionQueue[]>()
+    this.#sort(partition, this.#cluster.clock.monotonic(), ready)
+    for (const [nodeId, partitions] of ready) {
+      if (this.#nodes.get(nodeId).inFlight === 0) this.#sendTo(nodeId, partitions)
+    }
   }
 
   /** Nothing opened until now lingers. */
@@ -154,14 +164,14 @@ export class Sender {
   }
 
   #sendTo(nodeId: number, partitions: readonly PartitionQueue[]): void {
-    const node = this.#node(nodeId)
+    const node = this.#nodes.get(nodeId)
     if (node.connection?.isOpen !== true) {
-      this.#open(nodeId, node)
+      this.#nodes.open(nodeId)
       return
     }
     // Without answers, the socket is the only one to say "enough".
     if (node.connection.isCongested) {
-      this.#awaitRoom(node, node.connection)
+      this.#nodes.awaitRoom(nodeId)
       return
     }
     const { inFlightMax, requestBytesMax } = this.#settings
@@ -188,16 +198,7 @@ export class Sender {
     if (node.inFlight < inFlightMax && partitions.some((partition) => partition.queue.length > 0)) this.wake()
   }
 
-  #awaitRoom(node: Node, connection: Connection): void {
-    if (node.isDraining) return
-    node.isDraining = true
-    connection.onceDrained(() => {
-      node.isDraining = false
-      this.wake()
-    })
-  }
-
-  async #send(node: Node, connection: Connection, batches: readonly ProducerBatch[]): Promise<void> {
+  async #send(node: ProducerNode, connection: Connection, batches: readonly ProducerBatch[]): Promise<void> {
     const { acks, requestTimeoutMs } = this.#settings
     const request = produceRequest(batches, { acks, timeoutMs: requestTimeoutMs })
     if (acks === 0) {
@@ -323,30 +324,6 @@ export class Sender {
   #late(batch: ProducerBatch): TimedOut {
     const what = `delivery to ${batch.home.name}`
     return new TimedOut(what, this.#settings.deliveryTimeoutMs, { cause: batch.lastError ?? this.#lastFault })
-  }
-
-  #node(nodeId: number): Node {
-    const known = this.#nodes.get(nodeId)
-    if (known !== undefined) return known
-    const node = { inFlight: 0, isOpening: false, isDraining: false, connection: null }
-    this.#nodes.set(nodeId, node)
-    return node
-  }
-
-  /** Apart from sending, so that what is sent keeps its order: a request leaves in the turn in which it is taken. */
-  #open(nodeId: number, node: Node): void {
-    if (node.isOpening) return
-    node.isOpening = true
-    const opened = this.#cluster.brokers.connection(nodeId, 'main').then(
-      (connection) => {
-        node.connection = connection
-      },
-      (cause: unknown) => this.#fault(asKafkaError(cause)),
-    )
-    void opened.finally(() => {
-      node.isOpening = false
-      this.wake()
-    })
   }
 
   #refresh(partition: PartitionQueue): void {

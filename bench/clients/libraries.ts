@@ -3,8 +3,10 @@ import { randomUUID } from 'node:crypto'
 import { Consumer, Producer } from '@platformatic/kafka'
 import kafkajs from 'kafkajs'
 import { Client } from '../../client/client.ts'
+import { withRdkafka } from './rdkafka.ts'
 
-export const libraryNames = ['lograft', 'kafkajs', 'platformatic'] as const
+/** `rdkafka` is native, the others are not. */
+export const libraryNames = ['lograft', 'kafkajs', 'platformatic', 'rdkafka'] as const
 export type LibraryName = (typeof libraryNames)[number]
 
 export interface Library {
@@ -15,9 +17,22 @@ export interface Library {
   close(): Promise<void>
 }
 
-export async function open(name: LibraryName, bootstrap: string): Promise<Library> {
-  if (name === 'lograft') return lograft(bootstrap)
-  return name === 'kafkajs' ? withKafkajs(bootstrap) : withPlatformatic(bootstrap)
+/** @param native the folder that holds node-rdkafka */
+export async function open(
+  name: LibraryName,
+  bootstrap: string,
+  options: { isSingle: boolean; native: string },
+): Promise<Library> {
+  switch (name) {
+    case 'lograft':
+      return lograft(bootstrap)
+    case 'kafkajs':
+      return withKafkajs(bootstrap)
+    case 'platformatic':
+      return withPlatformatic(bootstrap)
+    case 'rdkafka':
+      return withRdkafka(options.native, bootstrap, options.isSingle ? 0 : 5)
+  }
 }
 
 function lograft(bootstrap: string): Library {

@@ -10,6 +10,8 @@ export interface Work {
   readonly valueBytes: number
   /** Records. */
   readonly count: number
+  /** The folder that holds node-rdkafka; empty when it is not measured. */
+  readonly native: string
 }
 
 export interface Figures {
@@ -28,7 +30,7 @@ const callsUnderWay = 4
 
 const work = JSON.parse(process.argv[2] ?? '') as Work
 const { library: name, bootstrap, topic, kind, count } = work
-const library = await open(name, bootstrap)
+const library = await open(name, bootstrap, { isSingle: kind === 'single', native: work.native })
 const value = Buffer.alloc(work.valueBytes, 'x')
 const many = Array.from({ length: perCall }, () => value)
 

@@ -1,5 +1,6 @@
 /** What a client says of brokers that are not there, not well, or not brokers: a typed error, in bounded time. */
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { Client } from '../../client/client.ts'
 import {
@@ -46,11 +47,17 @@ async function failure(call: Promise<unknown>, withinMs = 3_000): Promise<KafkaE
   return error
 }
 
+/** Free a moment ago, and not given to anybody else so soon. */
+async function closedPorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  return ports
+}
+
 t.test('nobody listens', async (t) => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
+  const [port, other] = await closedPorts(2)
   const error = await failure(connect(t, `127.0.0.1:${port}`).admin().describeCluster())
   t.type(error, ConnectFailed)
   t.equal(error.message, `broker 127.0.0.1:${port} refused the connection`)
@@ -58,7 +65,7 @@ t.test('nobody listens', async (t) => {
   t.ok(error.retriable)
   t.match(error.cause, { code: 'ECONNREFUSED' })
 
-  const both = await failure(connect(t, `127.0.0.1:${port},127.0.0.1:1`).admin().describeCluster())
+  const both = await failure(connect(t, `127.0.0.1:${port},127.0.0.1:${other}`).admin().describeCluster())
   t.match(both.message, /no broker can be reached: .*refused the connection; .*refused the connection/)
 
   const patient = connect(t, `127.0.0.1:${port}`, { bootstrapTimeoutMs: 10_000, callTimeoutMs: 400 })

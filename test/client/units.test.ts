@@ -32,18 +32,20 @@ t.test('murmur2 as in Java', async (t) => {
   t.equal(partitionOfKey(Buffer.from('21'), 7), (-973932308 & 0x7fffffff) % 7)
 })
 
-t.test('records without keys stay, and move on when a batch is full', async (t) => {
+t.test('records without keys stay, and move on when a batch is done', async (t) => {
   const partitions = [0, 1, 2, 3].map((index): PartitionMetadata => {
     const leader = index === 3 ? -1 : 1
     return { index, leader, leaderEpoch: 0, replicas: [1], inSync: [1], offline: [] }
   })
   let draw = 0
   const sticky = new StickyPartition(100, { float: () => (draw = (draw + 0.37) % 1) })
-  const taken = Array.from({ length: 400 }, () => sticky.next(partitions, 25))
+  const taken = Array.from({ length: 400 }, () => sticky.next(partitions, 25, false))
   for (let i = 0; i < taken.length; i += 4)
     t.equal(new Set(taken.slice(i, i + 4)).size, 1, 'four records of 25 bytes fill it')
   t.same([...new Set(taken)].sort(), [0, 1, 2], 'a partition without a leader is passed over')
   for (let i = 4; i < taken.length; i += 4) t.not(taken[i], taken[i - 1], 'the next batch goes elsewhere')
+  const filled = Array.from({ length: 100 }, () => sticky.next(partitions, 25, true))
+  t.equal(new Set(filled).size, 1, 'while its batch has room, nobody leaves a partition')
 })
 
 const member = (
