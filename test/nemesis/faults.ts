@@ -8,7 +8,7 @@ import type { NemesisCluster } from './cluster.ts'
 import { damage, emptyDisk, failSyncs, fillDisk } from './disk-faults.ts'
 import type { Leaders } from './leaders.ts'
 import type { BrokerNode } from './node.ts'
-import { pick, sleep } from './stage.ts'
+import { pick, sleep, until } from './stage.ts'
 
 export interface Scene {
   readonly cluster: NemesisCluster
@@ -76,13 +76,20 @@ export const faults: Readonly<Record<string, Fault>> = {
     await failing.end()
     await restarted(scene, node)
   },
-  'disk-full': async ({ cluster, say, lastsMs }) => {
+  'disk-full': async ({ cluster, leaders, say, lastsMs }) => {
     const { smallDisk } = cluster
     if (smallDisk === null) throw new Error('no broker has a small disk')
     say(`the disk of broker ${smallDisk.node} is full`)
     fillDisk(smallDisk.path)
     await sleep(lastsMs)
     emptyDisk(smallDisk.path)
+    const begun = performance.now()
+    await until(
+      'replicas catch up when there is room again',
+      wholeWithinMs,
+      async () => (await leaders.look()).isWhole,
+    )
+    say(`there is room: all replicas kept up after ${Math.round(performance.now() - begun)} ms`)
   },
   wipe: async (scene) => {
     const node = anybody(scene)
@@ -118,6 +125,8 @@ export const faults: Readonly<Record<string, Fault>> = {
   },
 }
 
+/** Without a restart. */
+const wholeWithinMs = 30_000
 /** A broker that is not taken waits to be taken, and says why it is not. */
 const refusedWithinMs = 10_000
 

@@ -9,6 +9,8 @@ export class Leaders {
   /** By partition; -1 unknown. */
   of: readonly number[] = []
   controller = -1
+  /** Every replica of every partition keeps up. */
+  isWhole = false
 
   constructor(cluster: NemesisCluster, topic: string) {
     this.#client = cluster.client('nemesis')
@@ -19,7 +21,9 @@ export class Leaders {
   async look(): Promise<this> {
     try {
       const { topics, controllerId } = await this.#client.metadata.fetch([this.#topic], false)
-      this.of = (topics.get(this.#topic)?.partitions ?? []).map(({ leader }) => leader)
+      const partitions = topics.get(this.#topic)?.partitions ?? []
+      this.of = partitions.map(({ leader }) => leader)
+      this.isWhole = partitions.every(({ replicas, inSync }) => inSync.length === replicas.length)
       this.controller = controllerId
     } catch {
       // Nobody answers at this moment; a fault may be just that.
