@@ -43,6 +43,7 @@ t.test('three brokers under attack', async (t) => {
   const report = JSON.parse(readFileSync(file, 'utf8')) as Report
   t.same(report.anomalies, [], 'the history has no anomaly')
   t.same(report.violations, [], 'nothing happened that must not')
+  t.same(report.surfaced, {}, 'no application heard of an error')
   t.ok(
     report.acked > 500 && report.read > report.records,
     `${report.acked} acknowledged, ${report.read} read`,
