@@ -39,8 +39,14 @@ export type Fault = { readonly atMs: number } & (
       readonly freed: readonly Link[]
       readonly everyMs: number
     }
-  /** Whoever is elected next in a quorum of several is hit so much later. */
-  | { readonly kind: 'hunt'; readonly afterMs: number; readonly prey: Prey; readonly forMs: number }
+  /** Whoever is elected next in a quorum of several (of this partition, if one is named) is hit so much later. */
+  | {
+      readonly kind: 'hunt'
+      readonly afterMs: number
+      readonly prey: Prey
+      readonly forMs: number
+      readonly place?: number
+    }
   /** It loses its disk and comes back under its old id, which must be refused; then its disk is found again. */
   | { readonly kind: 'wipe'; readonly node: number; readonly forMs: number }
   | { readonly kind: 'reassign'; readonly place: number; readonly replicas: readonly number[] }

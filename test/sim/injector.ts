@@ -10,7 +10,7 @@ import type { Fault, Link } from './faults.ts'
 import type { Machine } from './machine.ts'
 import { Operator } from './operator.ts'
 import type { Elected } from './quorums.ts'
-import { type Stage, sleep } from './stage.ts'
+import { keyOf, type Stage, sleep } from './stage.ts'
 
 export type End = 'kill' | 'losePower' | 'stop'
 type Hunt = Extract<Fault, { kind: 'hunt' }>
@@ -103,7 +103,8 @@ export class Injector {
 
   /** The prey runs. */
   #elected({ node, epoch, name }: Elected): void {
-    const hunt = this.#hunts.shift()
+    const at = this.#hunts.findIndex(({ place }) => place === undefined || this.#nameOf(place) === name)
+    const [hunt] = at < 0 ? [] : this.#hunts.splice(at, 1)
     if (hunt === undefined) return
     this.#stage.recorder.trace(`hunt of n${node}, elected in epoch ${epoch} of ${name}`)
     const faults = this.#preyOn(node, hunt)
@@ -112,6 +113,12 @@ export class Injector {
       await Promise.all(faults.map((fault) => this.#carryOut(fault)))
     }
     this.#follow(hit())
+  }
+
+  #nameOf(at: number): string | undefined {
+    const { places, quorumNames } = this.#stage
+    const place = places[at]
+    return place && quorumNames.get(keyOf(place))
   }
 
   #preyOn(node: number, { prey, forMs }: Hunt): Fault[] {

@@ -38,8 +38,9 @@ export class Phases {
       await this.#eventually(`topic ${name}`, () => make(client, topic))
     }
     for (const { topic, topicId, partition } of (await placements(client, plan.brokers[0] ?? 1)) ?? []) {
-      if (recorder.unsynced.has(keyOf({ topic, partition })))
-        this.#cluster.quorums.unsynced(`${topicId}-${partition}`)
+      const [key, name] = [keyOf({ topic, partition }), `${topicId}-${partition}`]
+      this.#stage.quorumNames.set(key, name)
+      if (recorder.unsynced.has(key)) this.#cluster.quorums.unsynced(name)
     }
     client.close()
   }

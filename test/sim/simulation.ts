@@ -108,6 +108,7 @@ class Simulation {
       netOf: (host) => cluster.net.at(host),
       isOver: false,
       places: placesOf(plan),
+      quorumNames: new Map(),
       nextValue: () => `v${values++}`,
     }
     this.#injector = new Injector(this.#stage, cluster)

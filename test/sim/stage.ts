@@ -19,6 +19,8 @@ export interface Stage {
   /** Clients go on while it is false. */
   isOver: boolean
   readonly places: readonly Place[]
+  /** By key: how the quorum of a partition is called; known once there are topics. */
+  readonly quorumNames: Map<string, string>
   /** Values are unique. */
   nextValue(): string
 }
