@@ -103,8 +103,8 @@ t.test('wrong usage', async (t) => {
       ['start', '--config', config],
       /log.segment.bytes' wants a whole number[\s\S]*'no.such.setting' is not a setting/,
     ],
-    [['start', '--voters', '1@a:1,2@b:2'], /--voters: clusters of several brokers are not served yet/],
-    [['start', '--voters', '2@b:2'], /--voters does not name this node, 1/],
+    [['start', '--voters', '1@a:1,2@b:0'], /--voters: node 2 needs a port that the others can know, not 0/],
+    [['start', '--voters', '1@a:1,1@b:2'], /'--voters <ID@HOST:PORT,...>'.*No id may be there twice/],
     [['start', '--voters', 'a:1'], /'--voters <ID@HOST:PORT,...>'.*ID@HOST:PORT/],
   ]
   for (const [words, sentence] of cases) {
