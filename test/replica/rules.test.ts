@@ -124,3 +124,32 @@ t.test('R-43: a leader that stood still for five time-outs is replaced once, and
   t.equal(next.epoch, before + 1)
   t.equal(leader.leaderId, cluster.idOf(next))
 })
+
+t.test('R-01, R-04: who was away, or let go and does not know it, deposes nobody', async (t) => {
+  const cluster = new Cluster()
+  await cluster.open()
+  const leader = await cluster.leader()
+  const id = cluster.idOf(leader)
+  const other = 1 + (id % 3)
+  const { epoch } = leader
+  cluster.isolate(other)
+  await cluster.clock.advance(60_000)
+  cluster.heal()
+  await cluster.clock.advance(2000)
+  t.equal(await cluster.leader(), leader)
+  t.same(
+    cluster.members.map((member) => member.epoch),
+    [epoch, epoch, epoch],
+    'it asked for a minute, and no epoch has changed',
+  )
+
+  cluster.isolate(other)
+  const change = leader.changeVoters(cluster.ids.filter((one) => one !== other))
+  await cluster.clock.advance(500)
+  await change
+  cluster.heal()
+  const before = cluster.sent.get('pre-voteRequest') ?? 0
+  await cluster.clock.advance(60_000)
+  t.ok((cluster.sent.get('pre-voteRequest') ?? 0) > before + 100, 'it goes on asking')
+  t.same([leader.role, leader.epoch], ['leader', epoch])
+})
