@@ -8,6 +8,7 @@ import { Refused } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/world.ts'
 import { callKinds, leaders as leadersLayout } from '../protocol/peer/call-kinds.ts'
 import { peerVersions } from '../protocol/peer/frame.ts'
+import type { BrokerEvent } from './broker.ts'
 import { keyOf } from './hosted.ts'
 import type { Leaders, PartitionLeader } from './leaders.ts'
 import type { Partition } from './partition.ts'
@@ -19,6 +20,7 @@ export interface AnnouncementsOptions {
   readonly partitions: () => Iterable<Partition>
   readonly call: (nodeId: number, kind: number, payload: Buffer, timeoutMs: number) => Promise<Buffer>
   readonly isConnected: (nodeId: number) => boolean
+  readonly onEvent: (event: BrokerEvent) => void
 }
 
 interface Entry {
@@ -49,6 +51,7 @@ export class Announcements {
   readonly #young = new Map<Partition, number>()
   #timer: Timer | null = null
   #youngTimer: Timer | null = null
+  #counted = '0 of 0'
   #isTurnEnding = false
   #isClosed = false
 
@@ -167,8 +170,25 @@ export class Announcements {
     this.#timer = this.#options.clock.setTimer(sweepMs, () => {
       this.#timer = null
       for (const partition of this.#options.partitions()) this.#lookAt(partition)
+      this.#count()
       this.#tellSoon()
       this.#maybeSweep()
+    })
+  }
+
+  /** One line for all partitions that came and went since the last look: each for itself would be too many. */
+  #count(): void {
+    const partitions = [...this.#options.partitions()]
+    const led = partitions.filter(({ replica }) => replica.isReady).length
+    const counted = `${led} of ${partitions.length}`
+    if (counted === this.#counted) return
+    this.#counted = counted
+    this.#options.onEvent({
+      level: 'info',
+      event: 'partitions.led',
+      message: `this broker leads ${counted} partitions that it holds`,
+      led,
+      held: partitions.length,
     })
   }
 

@@ -22,6 +22,11 @@ export interface Voter {
   readonly diskId?: string
 }
 
+/** Addresses as they are told now, disks as they are known. */
+export function withDisks(told: readonly Voter[], known: readonly Voter[]): Voter[] {
+  return told.map((voter) => ({ ...known.find(({ id }) => id === voter.id), ...voter }))
+}
+
 const version = 1
 
 /** null when there is none. @throws DataFolderRefused when it cannot be understood */

@@ -23,10 +23,10 @@ import { Coordinators } from './coordinators.ts'
 import { DataFolder } from './data-folder.ts'
 import { DiskSpace } from './disk-space.ts'
 import { GroupsTopic } from './groups-topic.ts'
-import { hostSettings } from './host-settings.ts'
+import { hostSettings, quietly } from './host-settings.ts'
 import { type HostedOptions, HostedPartitions } from './hosted.ts'
 import { HostedTopics } from './hosted-topics.ts'
-import type { Voter } from './identity.ts'
+import { type Voter, withDisks } from './identity.ts'
 import { ImageFollower } from './image-follower.ts'
 import { groupsTopicName } from './internal-topics.ts'
 import { Leaders } from './leaders.ts'
@@ -115,7 +115,7 @@ export class LocalBroker implements Broker {
       diskId,
       outbox: { send: (to, some) => network?.send(to, some), pulse: (to, one) => network?.pulse(to, one) },
       settings: hostSettings(settings),
-      onEvent,
+      onEvent: (event) => onEvent(quietly(event)),
     })
     const image = emptyClusterState()
     let broker: LocalBroker | null = null
@@ -391,8 +391,4 @@ export class LocalBroker implements Broker {
   #applyBrokerConfigs(): void {
     applyBrokerConfigs(this.settings, this.image, this.nodeId, this.#options.onEvent)
   }
-}
-
-function withDisks(told: readonly Voter[], known: readonly Voter[]): Voter[] {
-  return told.map((voter) => ({ ...known.find(({ id }) => id === voter.id), ...voter }))
 }

@@ -75,6 +75,7 @@ export class Membership {
       partitions: () => partitions.all(),
       call: (id, kind, payload, timeoutMs) => peers.call(id, kind, payload, timeoutMs),
       isConnected: isAlive,
+      onEvent,
     })
     this.#reassignments = new Reassignments({
       clock,

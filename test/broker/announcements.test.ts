@@ -20,6 +20,7 @@ function start() {
     leaders: here,
     partitions: () => [partition],
     isConnected: () => true,
+    onEvent: () => {},
     call: async (_id, _kind, payload) => {
       hear(there, 1, payload)
       return Buffer.alloc(0)

@@ -82,7 +82,10 @@ export class BrokerNode {
     const args = [executable, 'start', '--json', '--no-http', ...place, ...peers, ...sets]
     const [program, programArgs] = withoutLoader(...prefix, process.execPath, ...args)
     const begun = performance.now()
-    const child = spawn(program, programArgs, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, programArgs, {
+      env: { ...environment(), LOGRAFT_LOG_LEVEL: 'debug' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     this.#child = child
     this.#isExpected = false
     this.#isPaused = false
