@@ -17,7 +17,8 @@ import { Fetcher } from './fetcher.ts'
 import { GroupMember } from './group-member.ts'
 import { Lifetime } from './lifetime.ts'
 import type { OffsetToCommit, Position } from './offsets.ts'
-import { nameOf, type TopicPartition } from './partition.ts'
+import { Pace } from './pace.ts'
+import { nameOf, placeOf, type TopicPartition } from './partition.ts'
 import { type ConsumerRecord, PartitionReader } from './partition-reader.ts'
 
 /** Records of one partition, in order. */
@@ -119,7 +120,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
 
   /** Record by record. Leaving the loop early does not close the consumer; the record in hand stays unprocessed. */
   [Symbol.asyncIterator](): AsyncIterator<ConsumerRecord> {
-    return this.#iterator((reader) => reader.take())
+    return this.#iterator((reader) => reader.take(), 64)
   }
 
   /** Batch by batch: the same, with less ado per record. */
@@ -130,7 +131,7 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
       if (records.length === 0) return null
       const { topic, partition, highWatermark } = reader
       return { topic, partition, records, highWatermark }
-    })
+    }, 1)
   }
 
   /** Reads the partition from somewhere else. @throws InvalidArgument when it is not assigned */
@@ -185,9 +186,11 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     await this.#member?.leave(timeoutMs)
   }
 
-  #iterator<T>(take: (reader: PartitionReader) => T | null): AsyncIterableIterator<T> {
+  #iterator<T>(take: (reader: PartitionReader) => T | null, itemsPerLook: number): AsyncIterableIterator<T> {
+    const pace = new Pace(this.#cluster.clock, itemsPerLook)
     const next = (): Promise<IteratorResult<T>> => {
       this.#handBack()
+      if (pace.isDue()) return pace.rest().then(() => this.#await(take))
       const item = this.#isIdle() ? null : this.#take(take)
       return item === null ? this.#await(take) : Promise.resolve({ value: item, done: false })
     }
@@ -388,8 +391,4 @@ export class Consumer implements AsyncIterable<ConsumerRecord> {
     this.#changed = []
     for (const resolve of waiting) resolve()
   }
-}
-
-function placeOf({ topic, partition }: TopicPartition): TopicPartition {
-  return { topic, partition }
 }

@@ -209,7 +209,11 @@ export class PartitionReader {
     const wanted: ConsumerRecord[] = []
     // The batch that holds the position may begin before it.
     for (const record of records) {
-      if (record.offset >= delivered) wanted.push(Object.assign(record, { topic, partition }))
+      if (record.offset < delivered) continue
+      const named = record as RecordView & { topic: string; partition: number }
+      named.topic = topic
+      named.partition = partition
+      wanted.push(named)
     }
     return wanted
   }

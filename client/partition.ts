@@ -10,6 +10,11 @@ export function nameOf(place: TopicPartition): string {
   return `${place.topic}-${place.partition}`
 }
 
+/** What carries a name, by its name alone. */
+export function placeOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition }
+}
+
 /** Items by topic, as most requests want them. */
 export function byTopic<T extends TopicPartition>(items: Iterable<T>): Map<string, T[]> {
   const topics = new Map<string, T[]>()

@@ -133,6 +133,26 @@ export async function records(t: Test, { address, client, newTopic, fill }: Stag
     t.equal(count, 400)
   })
 
+  await t.test('a busy loop over what is at hand leaves the event loop its turns', async (t) => {
+    const topic = await newTopic()
+    await fill(topic, 3_000)
+    let turns = 0
+    let isOver = false
+    const turn = (): void => {
+      turns++
+      if (!isOver) setImmediate(turn)
+    }
+    let begun = false
+    for await (const _ of client.consumer({ topics: [topic], from: 'beginning', stopAtEnd: true })) {
+      if (!begun) turn()
+      begun = true
+      const until = performance.now() + 0.1
+      while (performance.now() < until);
+    }
+    isOver = true
+    t.ok(turns > 10, `${turns} turns in a loop of 300 ms`)
+  })
+
   await t.test('read_committed', async (t) => {
     const topic = await newTopic()
     const kafka = new kafkajs.Kafka({
