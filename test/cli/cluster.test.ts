@@ -220,6 +220,20 @@ t.test('transfer-leadership', async (t) => {
   ])
   t.same(await fails('led', '7', '--to', '2'), [1, 'lograft: topic led has no partition 7: it has 3\n'])
 
+  const second = { topic: 'led', partition: 1 }
+  await admin.alterPartitionReassignments([{ ...second, replicas: [3, 1] }])
+  t.match(
+    (await partitionsOf('led'))[1],
+    { leader: 1, replicas: [3, 1] },
+    'another order alone elects nobody',
+  )
+  t.same(await admin.electLeaders([second]), [second])
+  t.same(await admin.electLeaders([second]), [], 'none was needed')
+  t.same(await admin.electLeaders([second], 'unclean'), [])
+  await t.rejects(admin.electLeaders([second, { topic: 'led', partition: 9 }]), {
+    code: 'UNKNOWN_TOPIC_OR_PARTITION',
+  })
+
   const before = (await admin.listTopics()).flatMap(({ partitions }) => partitions)
   const alone = before.filter(({ leader, inSync }) => leader === 1 && inSync.length === 1).length
   const [code, stderr] = await fails('--from', '1')
