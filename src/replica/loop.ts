@@ -107,6 +107,11 @@ export class Loop {
     this.#options.stir()
   }
 
+  /** What only changes when the core wants a tick: thousands of members hear of it at once, and none has anything to do. */
+  note(event: Event<Entries>): void {
+    if (!this.#isOff) this.#raft.step(event)
+  }
+
   /** As leader: a mark takes its place in the order. Returns its position. @throws Faulted */
   propose(mark: Mark): number {
     const position = this.#appendMark(mark, this.#raft.epoch)

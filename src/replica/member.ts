@@ -15,6 +15,7 @@ import type { Raft } from '../raft/raft.ts'
 import { batchSize, stamp } from '../records/batch.ts'
 import type { BallotFile } from './ballot-file.ts'
 import { Confirmations } from './confirmations.ts'
+import { Committed, cutBelowCommit } from './committed.ts'
 import { areWhole, type Entries } from './entries.ts'
 import { Loop } from './loop.ts'
 import { isClosed, isOffline, leadershipLost, notLeader } from './refusals.ts'
@@ -23,7 +24,7 @@ import type { ReplicaEvent } from './replica-event.ts'
 import { SlowLeader } from './slow-leader.ts'
 import { standings } from './standings.ts'
 import { StartMoves } from './start-moves.ts'
-import type { HostEvent, MemberOptions, Surroundings, Told } from './surroundings.ts'
+import type { HostEvent, MemberOptions, PulseEvent, Surroundings, Told } from './surroundings.ts'
 import { Uncommitted } from './uncommitted.ts'
 import { VoterChanges } from './voter-changes.ts'
 import { type OnCommitted, Waiters } from './waiters.ts'
@@ -49,7 +50,7 @@ export class Member implements Replica {
   )
   #uncommittedBytesMax: number
   #floor: number
-  #highWatermark: number
+  readonly #committed: Committed
   #fault: Faulted | null = null
   #closing: Promise<void> | null = null
   #isClosed = false
@@ -64,9 +65,10 @@ export class Member implements Replica {
     this.#surroundings = surroundings
     this.#ballotFile = ballotFile
     this.#uncommittedBytesMax = settings.uncommittedBytesMax
-    this.#highWatermark = log.offsetAt(raft.highWatermark)
+    this.#committed = new Committed(log, raft)
     this.#told = { role: '', epoch: -1, isReady: false, leaderId: -1, start: log.start }
     this.#starts = new StartMoves({
+      name,
       log,
       run: (work) => this.#loop.inFlight.run(work),
       onRaised: (position) => this.#loop.trimmed(position),
@@ -123,6 +125,10 @@ export class Member implements Replica {
   get leaderId(): number {
     return this.#isServed ? this.#raft.leaderId : -1
   }
+  /** Written counts as durable: a loss of power may take what was called so. */
+  get isWrittenDurable(): boolean {
+    return this.#loop.isWrittenDurable
+  }
   get voters(): readonly number[] {
     return this.#raft.membership.voters
   }
@@ -130,7 +136,7 @@ export class Member implements Replica {
     return this.#isServed && this.#raft.isReady
   }
   get highWatermark(): number {
-    return this.#highWatermark
+    return this.#committed.offset
   }
   get fault(): Faulted | null {
     return this.#fault
@@ -208,14 +214,7 @@ export class Member implements Replica {
 
   async raiseStart(offset: number): Promise<number> {
     this.#checkLeads()
-    if (offset > this.#highWatermark) {
-      throw new Refused('OFFSET_OUT_OF_RANGE', `${offset} is above the high watermark ${this.#highWatermark}`)
-    }
-    if (offset <= this.log.start) return this.log.start
-    if (offset > this.#starts.retainedFrom) {
-      throw new Refused('POLICY_VIOLATION', `'${this.name}' is needed from ${this.#starts.retainedFrom} on`)
-    }
-    return await this.#starts.propose(offset, () => {
+    return await this.#starts.propose(offset, this.highWatermark, () => {
       try {
         return this.#loop.propose({ kind: 'logStart', offset })
       } catch (error) {
@@ -270,6 +269,12 @@ export class Member implements Replica {
     this.#loop.step(event)
   }
 
+  /** How it is with the pulses of a peer, or with this broker's own. */
+  pulsed(event: PulseEvent): void {
+    this.#loop.note(event)
+    this.#surroundings.turned(this)
+  }
+
   flushDue(): void {
     this.#loop.flushDue()
   }
@@ -317,13 +322,10 @@ export class Member implements Replica {
   #advance(): void {
     const { log, role, epoch, isReady, leaderId } = this
     const told = this.#told
-    // (While the log is replaced the core still speaks of the old one.)
-    const highWatermark = Math.max(this.#highWatermark, log.offsetAt(this.#raft.highWatermark))
-    const hasRisen = highWatermark > this.#highWatermark
+    const committed = this.#committed.turn()
     const hasTurned =
       epoch !== told.epoch || role !== told.role || isReady !== told.isReady || leaderId !== told.leaderId
-    const hasMoved = hasRisen || hasTurned || log.start !== told.start
-    this.#highWatermark = highWatermark
+    const hasMoved = committed !== 'same' || hasTurned || log.start !== told.start
     if (hasMoved) this.#told = { role, epoch, isReady, leaderId, start: log.start }
     this.#voters.settle(isReady, leadershipLost)
     this.#surroundings.turned(this)
@@ -338,7 +340,8 @@ export class Member implements Replica {
     if (hasTurned && this.voters.length > 1) {
       this.#tell('info', 'replica.role', `${role}${isReady ? ', ready' : ''}, epoch ${epoch}`)
     }
-    this.#uncommitted.commit(highWatermark)
+    if (committed === 'fallen') this.#tell('warn', 'replica.cut.below.commit', cutBelowCommit(this.highWatermark))
+    this.#uncommitted.commit(this.highWatermark)
     this.#waiters.release(this.#acknowledged)
     this.#starts.maybeRaise(Math.min(this.#raft.highWatermark, log.durablePosition))
     if (isReady) this.#watchers.ready()
@@ -348,8 +351,8 @@ export class Member implements Replica {
   /** Below this offset a producer that wants all replicas is answered. @source Kafka's min.insync.replicas */
   get #acknowledged(): number {
     const { voters } = this.#raft.membership
-    if (this.#floor <= majority(voters.length)) return this.#highWatermark
-    return Math.min(this.#highWatermark, this.log.offsetAt(this.#raft.heldBy(this.#floor)))
+    if (this.#floor <= majority(voters.length)) return this.highWatermark
+    return Math.min(this.highWatermark, this.log.offsetAt(this.#raft.heldBy(this.#floor)))
   }
 
   /** The disk has failed this partition. Returns what callers are told. @throws `error` when it is none of the disk's */

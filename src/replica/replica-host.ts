@@ -25,7 +25,7 @@ import { type Pulse, Pulses } from './pulses.ts'
 import type { ReplicaSettings } from './replica.ts'
 import type { ReplicaEvent } from './replica-event.ts'
 import type { SlowLeaderSettings } from './slow-leader.ts'
-import type { HostEvent, Surroundings } from './surroundings.ts'
+import type { HostEvent, PulseEvent, Surroundings } from './surroundings.ts'
 import { SyncQueue } from './sync-queue.ts'
 import { WatermarkFile } from './watermark-file.ts'
 
@@ -129,8 +129,8 @@ export class ReplicaHost {
       everyMs: settings.heartbeatMs,
       silenceMs: settings.electionTimeoutMs / 2,
       send: (peer, pulse) => options.outbox.pulse?.(peer, pulse),
-      onWell: (peer, session) => this.#stepAll({ type: 'peerWell', peer, session }),
-      onUnwell: (peer, heardMs, contactMs) => this.#stepAll({ type: 'peerUnwell', peer, heardMs, contactMs }),
+      onWell: (peer, session) => this.#pulsed({ type: 'peerWell', peer, session }),
+      onUnwell: (peer, heardMs, contactMs) => this.#pulsed({ type: 'peerUnwell', peer, heardMs, contactMs }),
     })
     this.#peerPulses = {
       sessionWith: (peer) => (this.#isRenouncing ? 0 : this.#pulses.sessionWith(peer)),
@@ -166,6 +166,7 @@ export class ReplicaHost {
     const { world, nodeId } = this.#options
     const ballotFile = new BallotFile({ disk: world.disk, files: this.#files, folder })
     const watermarkFile = new WatermarkFile({ disk: world.disk, files: this.#files, folder })
+    let opened: Member | null = null
     const raft = new Raft<Entries>({
       id: nodeId,
       memberships: membershipsOf(log, { voters, outgoing: [], disks: [] }),
@@ -176,6 +177,7 @@ export class ReplicaHost {
       highWatermark: settings.flushMessages > 1 ? 0 : watermarkFile.read(),
       settings: this.#raftSettings,
       random: () => world.random.float(),
+      mayForget: () => opened?.isWrittenDurable ?? settings.flushMessages > 1,
       pulses: this.#peerPulses,
       nowMs: world.clock.monotonic(),
     })
@@ -194,6 +196,7 @@ export class ReplicaHost {
       slowLeader: this.#options.settings.slowLeader ?? null,
       surroundings: this.#surroundings,
     })
+    opened = member
     this.#members.set(name, member)
     this.#follow(member)
     const nowMs = world.clock.monotonic()
@@ -331,7 +334,11 @@ export class ReplicaHost {
     if (!this.#isRenouncing) return
     this.#isRenouncing = false
     this.#pulses.renounce()
-    this.#stepAll({ type: 'renounced' })
+    this.#pulsed({ type: 'renounced' })
+  }
+
+  #pulsed(event: PulseEvent): void {
+    for (const member of this.#members.values()) member.pulsed(event)
   }
 
   #stepAll(event: HostEvent): void {

@@ -13,6 +13,7 @@ interface Move {
 }
 
 export interface StartMovesOptions {
+  readonly name: string
   readonly log: Log
   readonly run: (work: Promise<void>) => void
   /** The lowest position that the log still holds is this one now. */
@@ -39,8 +40,16 @@ export class StartMoves {
   }
 
   /** `append` puts the mark into the log and returns its position. Resolves with the start when it is reached. */
-  propose(offset: number, append: () => number): Promise<number> {
-    return new Promise((resolve, reject) => {
+  async propose(offset: number, highWatermark: number, append: () => number): Promise<number> {
+    const { name, log } = this.#options
+    if (offset > highWatermark) {
+      throw new Refused('OFFSET_OUT_OF_RANGE', `${offset} is above the high watermark ${highWatermark}`)
+    }
+    if (offset <= log.start) return log.start
+    if (offset > this.retainedFrom) {
+      throw new Refused('POLICY_VIOLATION', `'${name}' is needed from ${this.retainedFrom} on`)
+    }
+    return await new Promise((resolve, reject) => {
       const settled = (start: number | Refused): void =>
         start instanceof Refused ? reject(start) : resolve(start)
       this.add({ position: append(), offset, settled })

@@ -30,10 +30,9 @@ export interface Surroundings {
 }
 
 /** Time passes, peers come and go. */
-export type HostEvent = Extract<
-  Event<Entries>,
-  { type: 'tick' | 'peerLost' | 'peerWell' | 'peerUnwell' | 'peerGone' | 'renounced' }
->
+export type HostEvent = Extract<Event<Entries>, { type: 'tick' | 'peerLost' | 'peerGone' }>
+/** See pulses.ts. */
+export type PulseEvent = Extract<Event<Entries>, { type: 'peerWell' | 'peerUnwell' | 'renounced' }>
 
 export interface MemberOptions {
   readonly name: string
