@@ -33,9 +33,11 @@ export class Gate {
   }
 
   /**
-   * Likewise for what waits for the disk. Only within `inTurn`: nothing else of that kind may be under way.
+   * Likewise for what waits for the disk. Only within `inTurn`: nothing else of that kind may be under way. After a fault,
+   * which may have come while this waited for its turn, it is not done any more.
    */
   async wait<Value>(action: () => Promise<Value>): Promise<Value> {
+    this.check()
     try {
       return await action()
     } catch (error) {

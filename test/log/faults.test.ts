@@ -190,6 +190,30 @@ t.test('a sync that is under way when the log is truncated promises only what is
   t.equal(await log.sync(), 24)
 })
 
+t.test('the very first sync fails, and the log was truncated meanwhile: a fault, and no more', async (t) => {
+  const { bench, trouble } = troubled()
+  const log = await bench.open()
+  startEpoch(log)
+  for (let i = 0; i < 4; i++) append(log)
+  log.write()
+  let release = (): void => {}
+  const begun = new Promise<void>((resolve) => {
+    trouble.device = ({ kind, path }) => {
+      if (kind !== 'sync' || !path.endsWith('barrier.tmp')) return undefined
+      resolve()
+      return new Promise((done) => (release = done))
+    }
+  })
+  const syncing = log.sync()
+  await begun
+  log.truncate(2)
+  trouble.fault = ({ kind }) => (kind === 'rename' ? { code: 'EIO' } : undefined)
+  release()
+  await t.rejects(syncing, { name: 'Faulted' })
+  await new Promise((resolve) => setImmediate(resolve))
+  t.match(log.fault, { name: 'Faulted' })
+})
+
 t.test(
   'syncs that overlap come one after the other, and each covers what was written before it',
   async (t) => {
