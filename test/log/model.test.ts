@@ -5,7 +5,8 @@ import type { Log, Mark } from '../../src/log/log.ts'
 import { append, Bench, folder, recordsOf, startEpoch, votersMark } from './fixture.ts'
 import { LogModel } from './model.ts'
 
-const part = fc.double({ min: 0, max: 1, noNaN: true })
+// (Of doubles between 0 and 1 most are next to 0.)
+const part = fc.integer({ min: 0, max: 1000 }).map((thousandths) => thousandths / 1000)
 const operation = fc.oneof(
   {
     weight: 8,
@@ -24,8 +25,8 @@ const operation = fc.oneof(
     arbitrary: fc.record({ op: fc.constantFrom('write' as const, 'sync' as const, 'syncLater' as const) }),
   },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('truncate' as const), part }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('commit' as const), part }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('raise' as const), part }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('commit' as const), part }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('raise' as const), part }) },
   {
     weight: 1,
     arbitrary: fc.record({
