@@ -1,7 +1,7 @@
 /**
  * Follows the leader of its epoch, or waits for one.
  *
- *     highWatermark <= verified     what is known to equal the leader's log
+ *     floor <= verified             what is known to equal the leader's log; floor: the high watermark, see State#floor
  *     acknowledged  <= verified     of that, what is durable, and said so
  */
 import { assert } from '../base/assert.ts'
@@ -38,8 +38,8 @@ export class Follower<Entries> implements Role<Entries> {
     this.#leaderId = options.leaderId
     this.#heardMs = options.heardMs
     this.#deadlineMs = options.deadlineMs
-    this.#verified = state.highWatermark
-    this.#acknowledged = state.highWatermark
+    this.#verified = state.floor
+    this.#acknowledged = state.floor
   }
 
   get leaderId(): number {
@@ -180,17 +180,17 @@ export class Follower<Entries> implements Role<Entries> {
 
   #append(from: number, message: Append<Entries>): void {
     const state = this.#state
-    const { extents, highWatermark } = state
+    const { extents, floor } = state
     // Said for the log that is going.
     if (state.isInstalling) return
     // Below the high watermark the logs agree by leader completeness, also where this log has forgotten its epochs.
-    if (message.from > highWatermark && !this.#agrees(message.from, message.fromEpoch)) {
+    if (message.from > floor && !this.#agrees(message.from, message.fromEpoch)) {
       this.#refuse(from, message)
       return
     }
     const until = message.runs.at(-1)?.until ?? message.from
-    if (until > highWatermark) {
-      const fresh = extents.firstDifference(Math.max(message.from, highWatermark), message.runs)
+    if (until > floor) {
+      const fresh = extents.firstDifference(Math.max(message.from, floor), message.runs)
       if (fresh < until) {
         assert(message.entries !== null, 'an append with runs carries their units')
         // Only a real difference cuts: an old append that ends earlier says nothing about what follows it.
@@ -205,9 +205,9 @@ export class Follower<Entries> implements Role<Entries> {
   }
 
   #refuse(from: number, message: Append<Entries>): void {
-    const { extents, highWatermark } = this.#state
+    const { extents, floor } = this.#state
     const bound = Math.min(message.from, extents.end)
-    const position = Math.max(highWatermark, extents.lastAtMost(message.fromEpoch, bound))
+    const position = Math.max(floor, extents.lastAtMost(message.fromEpoch, bound))
     this.#state.promise(from, {
       type: 'conflict',
       epoch: message.epoch,
@@ -223,7 +223,7 @@ export class Follower<Entries> implements Role<Entries> {
     const state = this.#state
     const { position, positionEpoch } = message
     if (state.isInstalling) return
-    if (position <= state.highWatermark || this.#agrees(position, positionEpoch)) {
+    if (position <= state.floor || this.#agrees(position, positionEpoch)) {
       this.#verified = Math.max(this.#verified, position)
       this.#acknowledgeDue = true
       this.#learn(position)

@@ -51,6 +51,11 @@ export interface RaftOptions<Entries> {
   /** What is known to be committed; what of it the log still holds is. Absent: what lies below the log's start (R-36). */
   readonly highWatermark?: number
   readonly settings: RaftSettings
+  /**
+   * True while what was durable on a member may be gone after a crash, by choice: its disk is not synced. Then what was committed may be
+   * gone, too, and is cut where a leader lacks it. Absent: never.
+   */
+  readonly mayForget?: () => boolean
   /** Uniform in [0, 1). */
   readonly random: () => number
   /** Absent: no quorum is ever quiet. */
@@ -139,7 +144,11 @@ export class Raft<Entries> implements Transitions {
   get acceptsProposals(): boolean {
     return this.#role instanceof Leader && this.#role.acceptsProposals
   }
-  /** Exclusive position. Never goes back. */
+  /** How often something committed was cut, see `RaftOptions.mayForget`. */
+  get forgotten(): number {
+    return this.#state.forgotten
+  }
+  /** Exclusive position. Never goes back, but see `forgotten`. */
   get highWatermark(): number {
     return this.#state.highWatermark
   }

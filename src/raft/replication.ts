@@ -53,7 +53,10 @@ export class Replication<Entries> {
   appended(from: number, said: Appended | HeartbeatReply, nowMs: number): boolean {
     const progress = this.#followers.get(from)
     const { extents } = this.#state
-    assert(said.matched <= extents.end, 'a follower holds no more than its leader')
+    if (said.matched > extents.end) {
+      assert(this.#state.mayForget(), 'a follower holds no more than its leader')
+      return false
+    }
     if (progress === undefined) return false
     if (progress.phase === 'behind' && said.matched >= extents.start) progress.probe(said.matched)
     const hasAdvanced = progress.maybeAdvance(said.matched, said.durable, nowMs)

@@ -33,6 +33,8 @@ export interface StateOptions<Entries> {
   /** Uniform in [0, 1). */
   readonly random: () => number
   readonly pulses?: PeerPulses
+  /** See RaftOptions. */
+  readonly mayForget?: () => boolean
 }
 
 /** What is known of the pulses between this broker and others; see heartbeats.ts. */
@@ -66,6 +68,7 @@ export class State<Entries> {
   readonly extents: Extents
   readonly random: () => number
   readonly pulses: PeerPulses
+  readonly mayForget: () => boolean
   /** The log is being replaced: until that is done nothing is appended, and nobody is asked to follow. */
   isInstalling = false
   readonly #membershipsIn: (entries: Entries) => readonly PlacedMembership[]
@@ -73,6 +76,7 @@ export class State<Entries> {
   #epoch: number
   #votedFor: number
   #highWatermark: number
+  #forgotten = 0
   #ballotChanged = false
   #operations: Operation<Entries>[] = []
   #messages: Envelope<Entries>[] = []
@@ -92,6 +96,7 @@ export class State<Entries> {
     this.extents = extents
     this.random = options.random
     this.pulses = options.pulses ?? noPulses
+    this.mayForget = options.mayForget ?? (() => false)
     // The log may know a newer epoch than the ballot: of a sole voter, who writes none (see raft.ts), or of a leader that
     // was heard just before a crash. Somebody won that epoch, so whoever this member voted for, its vote there is spent.
     const isSpent = extents.lastEpoch > ballot.epoch
@@ -105,6 +110,17 @@ export class State<Entries> {
   }
   get votedFor(): number {
     return this.#votedFor
+  }
+  /**
+   * Below, this log equals that of every later leader (Raft 5.4), and is neither compared nor cut. Where what was durable may be gone,
+   * that premise was given up: anything may differ.
+   */
+  get floor(): number {
+    return this.mayForget() ? this.extents.start : this.#highWatermark
+  }
+  /** How often something committed was cut, because others had forgotten it. */
+  get forgotten(): number {
+    return this.#forgotten
   }
   /** Exclusive end of what is committed. */
   get highWatermark(): number {
@@ -174,7 +190,7 @@ export class State<Entries> {
 
   truncate(position: number): void {
     // Whatever a leader says: what is committed stays.
-    assert(position >= this.#highWatermark, 'nothing committed is ever cut')
+    if (position < this.#highWatermark) this.#forget(position)
     this.extents.truncate(position)
     this.memberships.truncate(position)
     this.#operations.push({ type: 'truncate', position })
@@ -211,7 +227,14 @@ export class State<Entries> {
   reset(position: number, epoch: number, membership: PlacedMembership): void {
     this.extents.reset(position, epoch)
     this.memberships.reset(membership)
-    this.maybeCommit(position)
+    if (position < this.#highWatermark) this.#forget(position)
+    else this.maybeCommit(position)
+  }
+
+  #forget(position: number): void {
+    assert(this.mayForget(), 'nothing committed is ever cut')
+    this.#highWatermark = position
+    this.#forgotten++
   }
 
   /** Promises nothing: may leave before anything is durable. */

@@ -14,8 +14,8 @@ import { majority } from '../raft/quorum.ts'
 import type { Raft } from '../raft/raft.ts'
 import { batchSize, stamp } from '../records/batch.ts'
 import type { BallotFile } from './ballot-file.ts'
+import { Committed } from './committed.ts'
 import { Confirmations } from './confirmations.ts'
-import { Committed, cutBelowCommit } from './committed.ts'
 import { areWhole, type Entries } from './entries.ts'
 import { Loop } from './loop.ts'
 import { isClosed, isOffline, leadershipLost, notLeader } from './refusals.ts'
@@ -125,7 +125,6 @@ export class Member implements Replica {
   get leaderId(): number {
     return this.#isServed ? this.#raft.leaderId : -1
   }
-  /** Written counts as durable: a loss of power may take what was called so. */
   get isWrittenDurable(): boolean {
     return this.#loop.isWrittenDurable
   }
@@ -333,14 +332,13 @@ export class Member implements Replica {
       this.#tell('warn', 'replica.leader.slow', message)
       this.transferLeadership(to)
     })
-    if (told.role === 'leader' && (role !== 'leader' || epoch !== told.epoch)) {
-      this.#refuseAll(leadershipLost(), notLeader(this.name))
-    }
+    const hasLost = told.role === 'leader' && (role !== 'leader' || epoch !== told.epoch)
+    if (hasLost) this.#refuseAll(leadershipLost(), notLeader(this.name))
     this.#confirmations.turnOver()
     if (hasTurned && this.voters.length > 1) {
       this.#tell('info', 'replica.role', `${role}${isReady ? ', ready' : ''}, epoch ${epoch}`)
     }
-    if (committed === 'fallen') this.#tell('warn', 'replica.cut.below.commit', cutBelowCommit(this.highWatermark))
+    if (committed === 'fallen') this.#tell('warn', 'replica.cut.below.commit', this.#committed.sentence)
     this.#uncommitted.commit(this.highWatermark)
     this.#waiters.release(this.#acknowledged)
     this.#starts.maybeRaise(Math.min(this.#raft.highWatermark, log.durablePosition))

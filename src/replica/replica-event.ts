@@ -14,6 +14,8 @@ export type ReplicaEventName =
   | 'replica.faulted'
   /** A member of a quorum of several has another role, epoch or leader. */
   | 'replica.role'
+  /** What was acknowledged was cut: others had lost it with their power, where written counts as durable. */
+  | 'replica.cut.below.commit'
   /** The disk here is far slower than that of the other voters: leadership is handed over. */
   | 'replica.leader.slow'
   /** Batches from a peer failed their checksum. */

@@ -26,6 +26,7 @@
  *     > observers 1: 5             the leader is told who else receives the log
  *     > trim 1: 5                  1 forgets what lies below position 5; an image stands for it
  *     > install 3                  the image that 3 has as a whole is in the place of its log, durably
+ *     > forgetful                  no disk is synced from now on, by choice: what was committed may be gone
  *     > wiped 3                    3 comes back with an empty disk; `stranger 1: 3`: 1 hears that it is another disk
  *     > crash 3                    3 loses what was not durable, and what it was sending, and is down; `restart 3`
  *     > chunk 2                    so many entries at most in one append, for members that start from now on
@@ -57,6 +58,7 @@ export class Conversation {
   #ids: number[] = []
   #voters: number[] = []
   #nowMs = 0
+  #isForgetful = false
   #appendEntriesMax = 100
   #told: string[] = []
   #isQuiet = false
@@ -199,6 +201,9 @@ export class Conversation {
       case 'install':
         this.#member(first).endInstall()
         break
+      case 'forgetful':
+        this.#isForgetful = true
+        break
       case 'wiped':
         this.#disks.set(first, { entries: [], ballot: { epoch: 0, votedFor: -1 } })
         this.#start([first])
@@ -305,6 +310,7 @@ export class Conversation {
           },
           contactMs: () => this.#nowMs,
         },
+        mayForget: () => this.#isForgetful,
         appendEntriesMax: this.#appendEntriesMax,
         tell: (line: string) => this.#tell(line),
       }

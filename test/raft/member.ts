@@ -42,6 +42,8 @@ export interface MemberOptions {
   /** Entries of one append at most, so that random schedules meet logs cut at every place. */
   readonly appendEntriesMax: number
   readonly pulses?: PeerPulses
+  /** Its disk is not synced, by choice. */
+  readonly mayForget?: () => boolean
   /** It cannot stand by its word. */
   readonly renounce?: () => void
   /** Hears everything that happens, for conversations. */
@@ -104,6 +106,7 @@ export class Member {
       settings: options.settings,
       random: options.random,
       ...(options.pulses === undefined ? {} : { pulses: options.pulses }),
+      ...(options.mayForget === undefined ? {} : { mayForget: options.mayForget }),
       nowMs,
     })
   }

@@ -79,6 +79,41 @@ t.test('all lose power at once: what was acknowledged is there (R-14, T-16)', as
   t.ok(next.epoch > leader.epoch)
 })
 
+t.test(
+  'written counts as durable: what a majority lost with its power is cut where it is left, and all go on',
+  async (t) => {
+    const cluster = new Cluster()
+    cluster.settings = { flushMessages: Infinity, flushMs: Infinity }
+    await cluster.open()
+    const leader = await cluster.leader()
+    const fates: string[] = []
+    propose(leader, fates, 'before')
+    await cluster.clock.advance(50)
+    for (const { log } of cluster.members) await log.sync()
+    const last = cluster.ids.find((id) => id !== cluster.idOf(leader)) ?? 0
+    cluster.isolate(last)
+    for (let round = 0; round < 5; round++) propose(leader, fates, `v${round}`)
+    await cluster.clock.advance(50)
+    t.equal(fates.length, 6, 'acknowledged by two')
+    // One of them loses its power and what it had; it meets the one that never had it. The other still has all.
+    const loser = cluster.ids.find((id) => id !== last && id !== cluster.idOf(leader)) ?? 0
+    cluster.brokers[loser - 1]?.losePower(3)
+    cluster.heal()
+    cluster.isolate(cluster.idOf(leader))
+    await cluster.start(loser)
+    await cluster.clock.advance(5000)
+    const next = [last, loser].map((id) => cluster.member(id)).find(({ isReady }) => isReady)
+    if (next === undefined) throw new Error('two of three elect one')
+    propose(next, fates, 'after')
+    await cluster.clock.advance(50)
+    cluster.heal()
+    await cluster.clock.advance(5000)
+    const values = await valuesOf(next)
+    t.ok(values.includes('after'))
+    for (const member of cluster.members) t.same(await valuesOf(member), values)
+  },
+)
+
 t.test('a member that was away catches up, in appends of bounded size', async (t) => {
   const cluster = new Cluster()
   await cluster.open()
