@@ -3,8 +3,10 @@ import t from 'tap'
 import { bugs } from './bugs/bugs.ts'
 import { type Result, runAll } from './pool.ts'
 
-/** The machine may be busy with other tests. */
+/** The machine may be busy with other tests: the runner is told, too. */
 const patience = { timeout: 1_200_000 }
+t.setTimeout(patience.timeout)
+t.comment(`timeout=${patience.timeout}`)
 
 t.test('every planted bug is caught', patience, async (t) => {
   const results = new Map<string, Result>()

@@ -130,7 +130,7 @@ function topicsOf(brokers: number, random: SeededRandom, on: Toss, oneOf: OneOf)
         ...(on(0.2) && { 'segment.ms': String(oneOf(200, 1000)) }),
         ...(on(0.2) && { 'retention.ms': String(oneOf(300, 2000)) }),
         ...(on(0.2) && { 'retention.bytes': String(oneOf(0, 3000)) }),
-        ...(on(0.15) && brokers === 1 && { 'flush.messages': '50', 'flush.ms': String(oneOf(100, 1000)) }),
+        ...(on(0.15) && { 'flush.messages': '50', 'flush.ms': String(oneOf(100, 1000)) }),
         ...(on(0.2) && { 'message.timestamp.type': 'LogAppendTime' }),
         ...(on(0.2) && { 'min.insync.replicas': String(1 + random.below(replicas)) }),
       },

@@ -177,7 +177,8 @@ export class Quorums {
     if (before !== undefined && before.member !== member && isVoter(raft.membership, node))
       checkRestart(quorum, before, now, violate)
     quorum.seen.set(node, now)
-    if (before?.member === member) for (const fault of regressions(now, before)) violate(fault)
+    if (before?.member === member && !quorum.isUnsynced)
+      for (const fault of regressions(now, before)) violate(fault)
     for (const fault of faultsOf(now)) violate(fault)
     if (now.role === 'leader' && before?.role !== 'leader') this.#elected(quorum, node, now, violate)
     if (quorum.isUnsynced) return

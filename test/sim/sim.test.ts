@@ -5,8 +5,10 @@ import { isSound, planFor, simulate } from './simulation.ts'
 
 /** LOGRAFT_SIM_SEEDS for more, or fewer. */
 const seeds = Number(process.env.LOGRAFT_SIM_SEEDS ?? 300)
-/** The machine may be busy with other tests. */
+/** The machine may be busy with other tests: the runner is told, too. */
 const patience = { timeout: 1_200_000 }
+t.setTimeout(patience.timeout)
+t.comment(`timeout=${patience.timeout}`)
 
 const faultsOf = ({
   seed,
