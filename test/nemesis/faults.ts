@@ -2,12 +2,14 @@
  * What the nemesis does: one fault after the other, each of which hurts a minority, so that the cluster must go on; but for `kill-all`,
  * after which it must come back. A fault ends with everything whole again.
  */
+import { spawnSync } from 'node:child_process'
 import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NemesisCluster } from './cluster.ts'
 import { damage, emptyDisk, failSyncs, fillDisk } from './disk-faults.ts'
 import type { Leaders } from './leaders.ts'
 import type { BrokerNode } from './node.ts'
+import { isInRoom, whyNoRoom } from './room.ts'
 import { pick, sleep, until } from './stage.ts'
 
 export interface Scene {
@@ -130,8 +132,17 @@ const wholeWithinMs = 30_000
 /** A broker that is not taken waits to be taken, and says why it is not. */
 const refusedWithinMs = 10_000
 
-/** Which of them need hosts of their own. */
-export const needRoom: readonly string[] = ['isolate', 'cut', 'deaf', 'mute', 'disk-full']
+const needRoom: readonly string[] = ['isolate', 'cut', 'deaf', 'mute', 'disk-full']
+
+/** False, or why a fault cannot be carried out where this process is. */
+export function whyNot(name: string): string | false {
+  if (faults[name] === undefined) return `there is no fault '${name}': ${Object.keys(faults).join(', ')}`
+  if (needRoom.includes(name) && !isInRoom())
+    return `'${name}' needs hosts of their own: ${String(whyNoRoom())}`
+  if (name === 'fsync' && spawnSync('strace', ['-V']).status !== 0)
+    return `'${name}' needs strace (apt-get install strace)`
+  return false
+}
 
 function anybody({ cluster }: Scene): BrokerNode {
   return pick(cluster.nodes)

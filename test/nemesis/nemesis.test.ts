@@ -11,20 +11,23 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { environment, withoutLoader } from '../wire/broker.ts'
 import type { Report } from './attack.ts'
+import { whyNot } from './faults.ts'
 import { whyNoRoom } from './room.ts'
 
 t.setTimeout(240_000)
 
 const program = fileURLToPath(new URL('./nemesis.js', import.meta.url))
-const everywhere = ['kill', 'kill-leader', 'term', 'pause-leader', 'kill-controller']
-const inRoom = ['isolate', 'fsync', 'damage']
+const everywhere = ['kill', 'kill-leader', 'term', 'pause-leader', 'kill-controller', 'damage']
 
 t.test('three brokers under attack', async (t) => {
   const absent = whyNoRoom()
-  if (absent !== false) t.comment(`no lost links, no failing disk: ${absent}`)
+  if (absent !== false) t.comment(`no lost links: ${absent}`)
+  const noStrace = whyNot('fsync')
+  if (noStrace !== false) t.comment(noStrace)
   const rounds = process.env.LOGRAFT_TEST_NEMESIS?.split(',') ?? [
     ...everywhere,
-    ...(absent === false ? inRoom : []),
+    ...(absent === false ? ['isolate'] : []),
+    ...(noStrace === false ? ['fsync'] : []),
   ]
   const folder = mkdtempSync(join(tmpdir(), 'lograft-nemesis-report-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))

@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { attack, type Report } from './attack.ts'
 import { calm } from './calm.ts'
-import { faults, needRoom } from './faults.ts'
+import { faults, whyNot } from './faults.ts'
 import { isInRoom, runInRoom, whyNoRoom } from './room.ts'
 
 const { values } = parseArgs({
@@ -37,7 +37,7 @@ const { values } = parseArgs({
 if (!isInRoom() && whyNoRoom() === false) {
   process.exit(await runInRoom(fileURLToPath(import.meta.url), process.argv.slice(2)))
 }
-const possible = Object.keys(faults).filter((name) => isInRoom() || !needRoom.includes(name))
+const possible = Object.keys(faults).filter((name) => whyNot(name) === false)
 const named = values.faults?.split(',') ?? possible
 const kills = values.kills === undefined ? null : Number(values.kills)
 const settings = Object.fromEntries(values.set.map((text) => text.split('=') as [string, string]))
@@ -64,9 +64,8 @@ const rounds = isOnlyTransfers
     ? (values.rounds?.split(',') ?? null)
     : Array<string>(kills).fill('kill')
 for (const name of [...named, ...(rounds ?? [])]) {
-  if (faults[name] === undefined)
-    throw new Error(`there is no fault '${name}': ${Object.keys(faults).join(', ')}`)
-  if (!possible.includes(name)) throw new Error(`'${name}' needs hosts of their own: ${String(whyNoRoom())}`)
+  const why = whyNot(name)
+  if (why !== false) throw new Error(why)
 }
 const report = await attack({
   faults: named,
