@@ -2,7 +2,7 @@
  * Stops taking records before the disk is full: what brokers keep for themselves, retention and deletion need room to go on, and a log
  * that meets the end of the disk is offline. Reading goes on; so does writing as soon as there is room again.
  */
-import { Refused } from '../base/errors.ts'
+import { Faulted, Refused } from '../base/errors.ts'
 import type { Clock, Disk, Timer } from '../io/world.ts'
 import type { BrokerEvent } from './broker.ts'
 
@@ -27,6 +27,7 @@ export class DiskSpace {
   readonly #freeBytesMin: number
   #freeBytes: number
   #isLow = false
+  #isUnknown = false
   #timer: Timer | null = null
 
   constructor(options: DiskSpaceOptions) {
@@ -60,8 +61,8 @@ export class DiskSpace {
   }
 
   #look(): void {
-    const { clock, disk, path, onRoom, onEvent } = this.#options
-    this.#freeBytes = disk.freeBytes(path)
+    const { clock, path, onRoom, onEvent } = this.#options
+    this.#measure()
     const isLow = this.#freeBytes < this.#freeBytesMin
     if (isLow && !this.#isLow) {
       onEvent({
@@ -80,5 +81,24 @@ export class DiskSpace {
     this.#isLow = isLow
     if (!isLow) onRoom()
     this.#timer = clock.setTimer(lookMs, () => this.#look())
+  }
+
+  /** A disk that does not answer fails the partitions that need it: it must not end the broker here. */
+  #measure(): void {
+    const { disk, path, onEvent } = this.#options
+    try {
+      this.#freeBytes = disk.freeBytes(path)
+      this.#isUnknown = false
+    } catch (error) {
+      if (!(error instanceof Faulted)) throw error
+      if (!this.#isUnknown) {
+        onEvent({
+          level: 'error',
+          event: 'disk.unknown',
+          message: `how much is free below ${path} is not known (${error.message}); the last known ${this.#freeBytes} bytes count`,
+        })
+      }
+      this.#isUnknown = true
+    }
   }
 }
