@@ -81,6 +81,8 @@ export class GroupMember {
     this.#isCooperative = this.#assignors.every((assignor) => assignor.isCooperative)
   }
 
+  #isLeaving = false
+
   get isStable(): boolean {
     return this.#isStable
   }
@@ -97,10 +99,11 @@ export class GroupMember {
   /** Runs until the lifetime ends. Never rejects: what is fatal goes to `failed`. */
   async run(): Promise<void> {
     try {
-      for (;;) {
+      while (!this.#isLeaving) {
         await this.#join()
         const isLost = await this.#stayAlive()
         this.#isStable = false
+        if (this.#isLeaving) return
         if (isLost || !this.#isCooperative) await this.#giveUp(this.#owned, isLost)
         if (isLost) this.#forget()
       }
@@ -118,6 +121,8 @@ export class GroupMember {
 
   /** Tells the coordinator, unless it is a static member, whose partitions wait for its return. Never rejects. */
   async leave(timeoutMs: number): Promise<void> {
+    // From here on the group does not know it, which must not make it join again.
+    this.#isLeaving = true
     if (this.#memberId === '' || this.#settings.groupInstanceId !== null) return
     const memberId = this.#memberId
     this.#memberId = ''
@@ -150,6 +155,7 @@ export class GroupMember {
       } catch (cause) {
         const error = asKafkaError(cause)
         this.#lifetime.check()
+        if (this.#isLeaving) return
         if (error.code === 'UNKNOWN_MEMBER_ID') this.#memberId = ''
         else if (error.code !== 'REBALANCE_IN_PROGRESS' && error.code !== 'ILLEGAL_GENERATION') throw error
         if (this.#isCooperative && lost.has(error.code)) {

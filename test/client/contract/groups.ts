@@ -88,6 +88,20 @@ export async function groups(t: Test, { address, admin, client, newTopic, fill }
     t.equal((await admin.describeGroup(group)).state, 'Empty')
   })
 
+  await t.test('who has left stays away, whatever its heartbeats hear', async (t) => {
+    const topic = await newTopic()
+    for (let round = 0; round < 10; round++) {
+      const group = `group-${randomUUID()}`
+      const consumer = member(topic, group, { heartbeatIntervalMs: 1 })
+      const following = follow(consumer, [])
+      await until('it has joined', () => consumer.assignment.length === 1)
+      await consumer.close()
+      await following
+      const { state, members } = await admin.describeGroup(group)
+      if (members.length > 0) t.fail(`round ${round}: ${state} with ${members.length}`)
+    }
+  })
+
   await t.test('a rebalance waits for the record in hand', async (t) => {
     const topic = await newTopic(2)
     const group = `group-${randomUUID()}`
