@@ -45,22 +45,26 @@ export class Heartbeats<Entries> {
   /** When the next round is due; Infinity: when all are quiet. */
   get dueMs(): number {
     if (this.#isConfirming && this.#replication.followers.size > 0) return this.#dueMs
-    for (const { isQuiet } of this.#replication.followers.values()) if (!isQuiet) return this.#dueMs
-    return Infinity
+    let dueMs = Infinity
+    for (const { isQuiet, nextBeatMs } of this.#replication.followers.values()) {
+      if (!isQuiet) dueMs = Math.min(dueMs, Math.max(this.#dueMs, nextBeatMs))
+    }
+    return dueMs
   }
 
-  /** To everybody who receives the log and is not quiet. */
+  /** To everybody who receives the log and is not quiet; now and then only to whom nobody answers for. */
   beat(nowMs: number): void {
-    const { settings, epoch, extents, highWatermark } = this.#state
+    const { settings, epoch, extents, highWatermark, pulses } = this.#state
     this.#dueMs = nowMs + settings.heartbeatMs
     this.#sentMs = Math.max(nowMs, this.#sentMs + instantMs)
     for (const [peer, progress] of this.#replication.followers) {
-      if (progress.isQuiet && !this.#isConfirming) continue
+      if (!this.#isConfirming && (progress.isQuiet || nowMs < progress.nextBeatMs)) continue
+      const isMissing =
+        nowMs - progress.contactMs >= settings.electionTimeoutMs && pulses.isMissing(peer, nowMs)
+      progress.nextBeatMs = isMissing ? nowMs + settings.electionTimeoutMs / 2 : -Infinity
       progress.toldHighWatermark = highWatermark
       progress.mark(extents.end, nowMs)
-      const session = progress.isSettled(extents.end, highWatermark)
-        ? this.#state.pulses.sessionWith(peer)
-        : 0
+      const session = progress.isSettled(extents.end, highWatermark) ? pulses.sessionWith(peer) : 0
       progress.told(this.#sentMs, session !== 0)
       if (session !== 0) this.#hasPledged = true
       this.#state.send(peer, { type: 'heartbeat', epoch, sentMs: this.#sentMs, highWatermark, session })
@@ -73,6 +77,11 @@ export class Heartbeats<Entries> {
     const progress = this.#replication.followers.get(from)
     progress?.answered(sentMs)
     if (session !== 0 && progress?.isSettled(extents.end, highWatermark) === true) progress.rest(sentMs)
+  }
+
+  peerWell(peer: number): void {
+    const progress = this.#replication.followers.get(peer)
+    if (progress !== undefined) progress.nextBeatMs = -Infinity
   }
 
   peerUnwell(peer: number, contactMs: number): void {

@@ -146,6 +146,10 @@ export class Leader<Entries> implements Role<Entries> {
     this.#heartbeats.beat(nowMs)
   }
 
+  peerWell(peer: number): void {
+    this.#heartbeats.peerWell(peer)
+  }
+
   peerUnwell(peer: number, _heardMs: number, contactMs: number): void {
     this.#heartbeats.peerUnwell(peer, contactMs)
   }

@@ -40,6 +40,8 @@ export class Progress {
   /** The driver is reading for it. */
   isReading = false
   toldHighWatermark = -1
+  /** Its broker is missing: the next heartbeat need not leave before then. -Infinity: it is not. */
+  nextBeatMs = -Infinity
 
   constructor(next: number) {
     this.#next = next
@@ -116,6 +118,7 @@ export class Progress {
 
   /** It has answered the heartbeat that was sent then. */
   answered(sentMs: number): void {
+    this.nextBeatMs = -Infinity
     this.#answeredMs = Math.max(this.#answeredMs, sentMs)
     this.#contactMs = Math.max(this.#contactMs, sentMs)
   }

@@ -222,7 +222,7 @@ export class Raft<Entries> implements Transitions {
         if (role instanceof Leader) role.transfer(event.to, event.nowMs)
         break
       case 'peerWell':
-        if (role instanceof Follower) role.peerWell(event.peer, event.session)
+        this.#steady?.peerWell(event.peer, event.session)
         break
       case 'peerUnwell':
         this.#steady?.peerUnwell(event.peer, event.heardMs, event.contactMs)

@@ -43,10 +43,16 @@ export interface PeerPulses {
   sessionWith(peer: number): number
   /** The newest pulse that it has answered left then. */
   contactMs(peer: number): number
+  /** It has said nothing for an election time-out: its broker is down, or cannot be reached. `peerWell` tells when it is back. */
+  isMissing(peer: number, nowMs: number): boolean
 }
 
 /** None: no quorum is ever quiet. */
-const noPulses: PeerPulses = { sessionWith: () => 0, contactMs: () => -Infinity }
+const noPulses: PeerPulses = {
+  sessionWith: () => 0,
+  contactMs: () => -Infinity,
+  isMissing: () => false,
+}
 
 const nothing: readonly never[] = []
 const silence: Ready<never> = {

@@ -73,6 +73,11 @@ export class Pulses {
     return this.#peers.get(peer)?.contactMs ?? -Infinity
   }
 
+  isMissing(peer: number, nowMs: number): boolean {
+    const known = this.#peers.get(peer)
+    return known !== undefined && !known.isWell && nowMs - known.heardMs >= 2 * this.#options.silenceMs
+  }
+
   /** Whether the pulses of that peer stand for a word that it gave in this session. */
   keeps(peer: number, session: number): boolean {
     const known = this.#peers.get(peer)

@@ -135,6 +135,7 @@ export class ReplicaHost {
     this.#peerPulses = {
       sessionWith: (peer) => (this.#isRenouncing ? 0 : this.#pulses.sessionWith(peer)),
       contactMs: (peer) => this.#pulses.contactMs(peer),
+      isMissing: (peer, nowMs) => this.#pulses.isMissing(peer, nowMs),
     }
     this.#surroundings = {
       syncs: new SyncQueue(settings.syncsInFlightMax),

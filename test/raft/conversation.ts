@@ -309,6 +309,7 @@ export class Conversation {
             return sessions?.well.has(peer) === true ? sessions.session : 0
           },
           contactMs: () => this.#nowMs,
+          isMissing: () => false,
         },
         mayForget: () => this.#isForgetful,
         appendEntriesMax: this.#appendEntriesMax,

@@ -53,6 +53,10 @@ export class Host implements PeerPulses {
     return this.#isRenouncing ? 0 : this.#pulses.sessionWith(peer)
   }
 
+  isMissing(peer: number, nowMs: number): boolean {
+    return this.#pulses.isMissing(peer, nowMs)
+  }
+
   contactMs(peer: number): number {
     return this.#pulses.contactMs(peer)
   }
