@@ -2,7 +2,7 @@
 import { DescribeQuorum } from '../src/protocol/apis/describe-quorum.ts'
 import { UnregisterBroker } from '../src/protocol/apis/unregister-broker.ts'
 import type { Cluster } from './cluster.ts'
-import { expectNone, refused } from './errors.ts'
+import { asKafkaError, expectNone, refused } from './errors.ts'
 
 export interface QuorumDescription {
   /** The controller; -1 when none is known. */
@@ -60,9 +60,18 @@ export function describeQuorum(cluster: Cluster): Promise<QuorumDescription> {
 /** Takes a broker out of the cluster. Its replicas are to be moved before. */
 export async function unregisterBroker(cluster: Cluster, nodeId: number): Promise<void> {
   const what = `broker ${nodeId}`
+  // A controller that takes itself out may be gone before its answer is here.
+  let mayBeDone = false
   await cluster.retry(what, async () => {
-    const response = await cluster.request('controller', UnregisterBroker, { brokerId: nodeId })
-    expectNone(response.errorCode, what, response.errorMessage)
+    try {
+      const response = await cluster.request('controller', UnregisterBroker, { brokerId: nodeId })
+      expectNone(response.errorCode, what, response.errorMessage)
+    } catch (cause) {
+      const { code } = asKafkaError(cause)
+      if (code === 'BROKER_ID_NOT_REGISTERED' && mayBeDone) return
+      mayBeDone ||= code === 'NETWORK_EXCEPTION' || code === 'REQUEST_TIMED_OUT'
+      throw cause
+    }
   })
   cluster.metadata.invalidate()
 }

@@ -89,6 +89,8 @@ export class Metadata {
   /** Forgets how fresh it is: the next look-up asks a broker. */
   invalidate(): void {
     this.#fetchedAt = -Infinity
+    // It may be the one that is gone.
+    this.#controllerId = -1
   }
 
   /**
