@@ -234,7 +234,7 @@ export class ReplicaHost {
 
   /** Nobody listens where the peer did: its process has ended. */
   peerGone(peer: number): void {
-    this.#stepAll({ type: 'peerGone', peer, nowMs: this.#options.world.clock.monotonic() })
+    this.#pulsed({ type: 'peerGone', peer, nowMs: this.#options.world.clock.monotonic() })
   }
 
   /** Closes every member that is still open, and the ticker. */

@@ -29,10 +29,13 @@ export interface Surroundings {
   onEvent(event: ReplicaEvent): void
 }
 
-/** Time passes, peers come and go. */
-export type HostEvent = Extract<Event<Entries>, { type: 'tick' | 'peerLost' | 'peerGone' }>
-/** See pulses.ts. */
-export type PulseEvent = Extract<Event<Entries>, { type: 'peerWell' | 'peerUnwell' | 'renounced' }>
+/** Time passes, what was sent is lost. */
+export type HostEvent = Extract<Event<Entries>, { type: 'tick' | 'peerLost' }>
+/** See pulses.ts. Nothing follows but another time at which a tick is wanted. */
+export type PulseEvent = Extract<
+  Event<Entries>,
+  { type: 'peerWell' | 'peerUnwell' | 'peerGone' | 'renounced' }
+>
 
 export interface MemberOptions {
   readonly name: string
