@@ -31,6 +31,9 @@ const lookMs = 10
 /** A transfer gives up by itself; then another replica is tried. */
 const attemptMs = 500
 
+/** One that was asked for by name: not before the one before has given up, for meanwhile nothing can be produced. */
+const againMs = 3000
+
 export class Leadership {
   readonly #options: LeadershipOptions
   #timer: Timer | null = null
@@ -58,13 +61,20 @@ export class Leadership {
   async move(topicId: string, index: number, to: number, timeoutMs: number): Promise<void> {
     const { clock, leaders, nodeId, ask } = this.#options
     const endMs = clock.monotonic() + timeoutMs
-    const leader = leaders.leaderOf(topicId, index)
-    if (leader === undefined) throw new Refused('LEADER_NOT_AVAILABLE', 'nobody leads the partition now')
-    if (leader !== nodeId) await ask(leader, topicId, index, to)
-    else this.transfer(topicId, index, to)
-    while (leaders.leaderOf(topicId, index) !== to) {
-      if (clock.monotonic() >= endMs) {
-        throw new Refused('REQUEST_TIMED_OUT', `broker ${to} does not lead yet`)
+    if (leaders.leaderOf(topicId, index) === undefined) {
+      throw new Refused('LEADER_NOT_AVAILABLE', 'nobody leads the partition now')
+    }
+    let askedMs = -Infinity
+    for (;;) {
+      const leader = leaders.leaderOf(topicId, index)
+      if (leader === to) return
+      const nowMs = clock.monotonic()
+      if (nowMs >= endMs) throw new Refused('REQUEST_TIMED_OUT', `broker ${to} does not lead yet`)
+      // A transfer gives up by itself, for instance when the heir was not quick enough.
+      if (leader !== undefined && nowMs - askedMs >= againMs) {
+        askedMs = nowMs
+        if (leader !== nodeId) await ask(leader, topicId, index, to)
+        else this.transfer(topicId, index, to)
       }
       await new Promise<void>((resolve) => void clock.setTimer(lookMs, resolve))
     }

@@ -256,7 +256,7 @@ t.test('ElectLeaders', async (t) => {
       'a-9: UNKNOWN_TOPIC_OR_PARTITION',
       'nix-0: UNKNOWN_TOPIC_OR_PARTITION',
     ])
-    t.strictSame(transfers.splice(0), ['a-1 to 2 in 60000'])
+    t.strictSame(transfers.splice(0), ['a-1 to 2 in 5000'])
   }
   cases.transferFails = new Refused('ELIGIBLE_LEADERS_NOT_AVAILABLE', 'replica 3 does not keep up')
   t.strictSame(await elect(0, [['a', [2]]]), ['NONE', 'a-2: PREFERRED_LEADER_NOT_AVAILABLE'])
@@ -283,6 +283,14 @@ t.test('ElectLeaders', async (t) => {
   t.strictSame(await elect(7, [['a', [0]]]), ['INVALID_REQUEST', 'a-0: INVALID_REQUEST'])
   t.strictSame(await elect(7, null), ['INVALID_REQUEST'])
   t.strictSame(await elect(0, []), ['NONE'])
+  cases.transferFails = null
+  const noTime = { electionType: 0, topicPartitions: [{ topic: 'a', partitions: [0, 1] }], timeoutMs: 0 }
+  const { replicaElectionResults: late } = await cluster.ask(ElectLeaders, noTime)
+  t.strictSame(
+    late[0]?.partitionResult.map(({ errorCode }) => errorName(errorCode)),
+    ['ELECTION_NOT_NEEDED', 'REQUEST_TIMED_OUT'],
+  )
+  t.strictSame(transfers, [])
 })
 
 t.test('DescribeQuorum', async (t) => {
