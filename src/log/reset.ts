@@ -20,13 +20,13 @@ export async function resetFiles(
   start: NewStart,
   moved: () => void,
 ): Promise<void> {
-  // Else the end of the old log, which the barrier knows, would be missed as damage.
-  durability.lower(journal.marks.base)
-  await durability.lowerBarrier()
   // What a crash leaves of the old log must not speak for its producers: it may be another history. Nothing is known below the start;
   // to the old log this says nothing, as it has another epoch there.
   snapshots.write({ offset: start.offset, epoch: start.epoch, entries: [] })
   await Promise.all([snapshots.sync(), durability.syncFolder()])
+  // Else the end of the old log, which the barrier knows, would be missed as damage.
+  durability.lower(journal.marks.base)
+  await durability.lowerBarrier()
   await journal.reset(start)
   const old = segments.takeFrom(0)
   producers.restore([], start.offset)

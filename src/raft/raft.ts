@@ -158,6 +158,10 @@ export class Raft<Entries> implements Transitions {
   get durablePosition(): number {
     return this.#state.extents.durable
   }
+  /** The log is being replaced: what is said here of it is about the old one. */
+  get isInstalling(): boolean {
+    return this.#state.isInstalling
+  }
   /** To be given back with `durable`. */
   get truncations(): number {
     return this.#state.extents.truncations

@@ -163,7 +163,7 @@ export class Quorums {
   #look(member: Member, raft: Raft<Entries>): void {
     const { name, log } = member
     // While a log is replaced the core speaks of the old one.
-    if (member.fault !== null || raft.endPosition !== log.endPosition) return
+    if (member.fault !== null || raft.isInstalling || raft.endPosition !== log.endPosition) return
     const node = nodeOf(log.folder)
     const quorum = this.#quorum(name)
     if (this.#wiped.has(node)) {
