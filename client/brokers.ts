@@ -132,18 +132,24 @@ export class Brokers {
       this.#links.set(key, link)
     }
     if (link.connection?.isOpen === true) return link.connection
-    link.opening ??= this.#open(address, link).finally(() => {
+    link.opening ??= this.#open(key, address, link).finally(() => {
       link.opening = null
     })
     return link.opening
   }
 
-  async #open(address: Address, link: Link): Promise<Connection> {
+  async #open(key: string, address: Address, link: Link): Promise<Connection> {
     const { clock, random } = this.#settings.transport
     const pause = link.notBefore - clock.monotonic()
     if (pause > 0) await this.#lifetime.sleep(pause)
     try {
       const connection = await open(address, this.#settings, this.#lifetime)
+      if (this.#links.get(key) !== link) {
+        // Dropped meanwhile: nobody would ever close it.
+        const reason = new ConnectionLost(connection.address, 'it is needed no more')
+        connection.close(reason)
+        throw reason
+      }
       link.connection = connection
       link.failures = 0
       link.notBefore = 0

@@ -5,9 +5,11 @@ import { getEventListeners } from 'node:events'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { Client } from '../../client/client.ts'
+import { Cluster } from '../../client/cluster.ts'
 import type { ClientEvents } from '../../client/diagnostics.ts'
-import { Aborted, type KafkaError } from '../../client/errors.ts'
-import type { ClientOptions } from '../../client/settings.ts'
+import { Aborted, ClientClosed, type KafkaError } from '../../client/errors.ts'
+import { type ClientOptions, settingsOf } from '../../client/settings.ts'
+import { nodeTransport, type Stream, type Transport } from '../../client/transport.ts'
 import { Metadata } from '../../src/protocol/apis/metadata.ts'
 import { Produce } from '../../src/protocol/apis/produce.ts'
 import { hangUp, ScriptedBroker, stall } from './scripted-broker.ts'
@@ -89,6 +91,36 @@ t.test('await using closes what it declares', async (t) => {
   }
   t.equal(broker.log('orders', 0).records.length, 1, 'sent before it closed')
   t.match(ended, [{ reason: { code: 'CLIENT_CLOSED' } }])
+})
+
+t.test('a connection that is needed no more when it is open is closed', async (t) => {
+  const broker = await ScriptedBroker.listen(t, { orders: 1 })
+  const streams: Stream[] = []
+  const destroyed = new Set<Stream>()
+  const connectTo: Transport['net']['connect'] = async (options) => {
+    const stream = await nodeTransport.net.connect(options)
+    const destroy = stream.destroy
+    stream.destroy = () => {
+      destroyed.add(stream)
+      destroy()
+    }
+    streams.push(stream)
+    return stream
+  }
+  const transport = { ...nodeTransport, net: { connect: connectTo } }
+  const cluster = new Cluster(settingsOf({ bootstrap: broker.bootstrap, transport }))
+  t.teardown(() => cluster.close())
+  await cluster.metadata.fetch([], false)
+  const [nodeId = -1] = cluster.brokers.nodeIds
+  const opening = failure(cluster.brokers.connection(nodeId, 'fetch-0'))
+  cluster.brokers.drop('fetch-0', new ClientClosed('consumer'))
+  t.match(await opening, { code: 'NETWORK_EXCEPTION', message: /needed no more/ })
+  t.equal(streams.length, 2)
+  t.same(
+    [...destroyed],
+    streams.slice(1),
+    'the consumer that wanted it is closed: nobody would ever close it',
+  )
 })
 
 t.test('events', async (t) => {
