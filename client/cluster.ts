@@ -5,6 +5,7 @@ import { FindCoordinator } from '../src/protocol/apis/find-coordinator.ts'
 import type { AnyApi, ResponseOf } from '../src/protocol/notation.ts'
 import { backoff } from './backoff.ts'
 import { Brokers, type Lane } from './brokers.ts'
+import { Compressor } from './compressor.ts'
 import type { RequestFor } from './connection.ts'
 import { channels } from './diagnostics.ts'
 import {
@@ -40,6 +41,7 @@ export class Cluster {
   readonly lifetime: Lifetime
   readonly brokers: Brokers
   readonly metadata: Metadata
+  readonly compressor: Compressor
   /** The producers and consumers that are open. */
   readonly parts: Set<Part>
   #lastId = 0
@@ -53,6 +55,9 @@ export class Cluster {
     this.lifetime = new Lifetime(settings.transport.clock)
     this.brokers = whole?.brokers ?? new Brokers(settings, this.lifetime)
     this.metadata = whole?.metadata ?? new Metadata(settings, this.brokers)
+    const { compressionThreadsMax, transport } = settings
+    this.compressor =
+      whole?.compressor ?? new Compressor(compressionThreadsMax, transport.threads, this.lifetime)
     this.parts = whole?.parts ?? new Set()
     this.#coordinators = whole === null ? new Map() : whole.#coordinators
     this.#isScoped = whole !== null

@@ -245,12 +245,17 @@ export class Aborted extends KafkaError {
   }
 }
 
+/** Errors that the message of a `PartialFailure` spells out: thousands would hide what they say. */
+const toldMax = 5
+
 /** Several items of one call failed: `errors` has one error for each. What is not in it was done. */
 export class PartialFailure extends KafkaError {
   override name = 'PartialFailure'
   constructor(readonly errors: readonly KafkaError[]) {
     const [first] = errors
-    super(first?.code ?? 'UNKNOWN_SERVER_ERROR', errors.map((e) => e.message).join('; '), {
+    const more = errors.length > toldMax ? `; and ${errors.length - toldMax} more` : ''
+    const told = errors.slice(0, toldMax).map(({ message }) => message)
+    super(first?.code ?? 'UNKNOWN_SERVER_ERROR', `${told.join('; ')}${more}`, {
       retriable: errors.every((e) => e.retriable),
       advice: first?.advice ?? '',
     })

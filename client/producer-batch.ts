@@ -1,6 +1,7 @@
 /** One batch on its way to one partition: its records, who waits for them, and what is known of its fate. */
 import type { Codec } from '../src/records/codecs.ts'
 import { BatchBuilder, type BatchOptions, type RecordContent, readRecords } from '../src/records/records.ts'
+import type { Compressor } from './compressor.ts'
 import type { KafkaError } from './errors.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { RecordPlace } from './record.ts'
@@ -43,6 +44,10 @@ export class ProducerBatch {
   readonly #marks: number[] = []
   readonly #timestamps: number[] = []
   #bytes: Buffer | null = null
+  #compressed: Buffer | undefined
+  /** Its records are being compressed elsewhere. */
+  isCompressing = false
+  #hasCompressed = false
   /** No more records go in. */
   isClosed = false
   isSettled = false
@@ -93,8 +98,26 @@ export class ProducerBatch {
   /** The batch as it goes to the broker; no record goes in afterwards. Built once, so a retry sends the same bytes. */
   build(): Buffer {
     this.isClosed = true
-    this.#bytes ??= this.#builder.build()
+    this.#bytes ??= this.#builder.build(this.#compressed)
     return this.#bytes
+  }
+
+  /**
+   * Compresses the records elsewhere, once, when that is worth it; no record goes in afterwards. Returns false when there is
+   * nothing (more) of that to do, else `done` is called: not in this turn.
+   */
+  compress(compressor: Compressor, done: () => void): boolean {
+    const { codec, level } = this.#init
+    if (this.#hasCompressed || !compressor.takes(codec, this.sizeBytes)) return false
+    this.#hasCompressed = true
+    this.isClosed = true
+    this.isCompressing = true
+    void compressor.compress(codec, level, this.#builder.records).then((bytes) => {
+      this.#compressed = bytes ?? undefined
+      this.isCompressing = false
+      done()
+    })
+    return true
   }
 
   succeed(baseOffset: number, logAppendTimeMs: number): void {

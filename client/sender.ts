@@ -150,11 +150,22 @@ export class Sender {
       this.#name()
       return Infinity
     }
-    if (!partition.maySend(leader, now, this.#settings.inFlightMax)) return Infinity
+    const maySend = partition.maySend(leader, now, this.#settings.inFlightMax)
+    if (this.#compress(partition, maySend) || !maySend) return Infinity
     const list = ready.get(leader)
     if (list === undefined) ready.set(leader, [partition])
     else list.push(partition)
     return Infinity
+  }
+
+  /** Sends what is large to be compressed, ahead of its turn when it is full. True while the oldest is not ready. */
+  #compress(partition: PartitionQueue, maySend: boolean): boolean {
+    const { inFlightMax, compression } = this.#settings
+    if (compression === 'none') return false
+    partition.queue.slice(0, inFlightMax).forEach((batch, i) => {
+      if (batch.isClosed || (i === 0 && maySend)) batch.compress(this.#cluster.compressor, () => this.wake())
+    })
+    return partition.queue[0]?.isCompressing === true
   }
 
   #lingersUntil(partition: PartitionQueue, head: ProducerBatch): number {
@@ -200,7 +211,13 @@ export class Sender {
 
   async #send(node: ProducerNode, connection: Connection, batches: readonly ProducerBatch[]): Promise<void> {
     const { acks, requestTimeoutMs } = this.#settings
-    const request = produceRequest(batches, { acks, timeoutMs: requestTimeoutMs })
+    let request: ReturnType<typeof produceRequest>
+    try {
+      request = produceRequest(batches, { acks, timeoutMs: requestTimeoutMs })
+    } catch (cause) {
+      this.#putBackAll(batches, asKafkaError(cause))
+      return
+    }
     if (acks === 0) {
       try {
         connection.post(Produce, request, connection.versionOf(Produce))

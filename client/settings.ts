@@ -1,5 +1,4 @@
 /** The settings of a client, with their defaults. Kafka's name of each is in its comment where there is one. */
-
 import { type Address, parseBootstrap } from './address.ts'
 import { InvalidArgument } from './errors.ts'
 import { nodeTransport, type Transport } from './transport.ts'
@@ -38,6 +37,8 @@ export interface ClientOptions {
   readonly queueMax?: number
   /** The largest response that is accepted. */
   readonly responseBytesMax?: number
+  /** Threads that compress what producers send, started when a batch is large enough; 0: all is done on the event loop. */
+  readonly compressionThreadsMax?: number
   readonly logger?: Logger
   /** Closes the client when it is aborted. */
   readonly signal?: AbortSignal
@@ -68,6 +69,7 @@ export function settingsOf(options: ClientOptions): ClientSettings {
     inFlightMax: 5,
     queueMax: 1_000,
     responseBytesMax: 256 * 1024 * 1024,
+    compressionThreadsMax: (options.transport ?? nodeTransport).threads?.max ?? 0,
     logger: silent,
     transport: nodeTransport,
     ...given(options),
@@ -75,6 +77,7 @@ export function settingsOf(options: ClientOptions): ClientSettings {
     softwareVersion: '0.1.0',
   }
   for (const name of durations) atLeast(name, settings[name], 0)
+  atLeast('compressionThreadsMax', settings.compressionThreadsMax, 0)
   for (const name of ['inFlightMax', 'queueMax', 'responseBytesMax'] as const)
     atLeast(name, settings[name], 1)
   return settings

@@ -1,5 +1,5 @@
 /**
- * The only file of the client that touches the network, the clock, timers and chance.
+ * The only file of the client that touches the network, the clock, timers and chance (threads.ts: threads).
  *
  * The faces are a subset of the broker's `World` (src/io), name by name, so that a simulation hands its own world to a
  * client and the client runs inside the seed.
@@ -8,12 +8,15 @@ import { randomInt } from 'node:crypto'
 import { connect as connectSocket, type Socket } from 'node:net'
 import { addressText } from './address.ts'
 import { ConnectFailed, ConnectionLost } from './errors.ts'
+import { nodeThreads, type Threads } from './threads.ts'
 
 export interface Transport {
   readonly clock: Clock
   readonly net: { connect(options: ConnectOptions): Promise<Stream> }
   /** Uniform in [0, 1). */
   readonly random: { float(): number }
+  /** A simulation has none. */
+  readonly threads?: Threads
 }
 
 export interface ConnectOptions {
@@ -70,6 +73,7 @@ export const nodeTransport: Transport = {
   },
   net: { connect },
   random: { float: () => randomInt(2 ** 32) / 2 ** 32 },
+  threads: nodeThreads,
 }
 
 function connect({ host, port, timeoutMs, signal }: ConnectOptions): Promise<Stream> {

@@ -72,11 +72,12 @@ const nativeAllowed: { readonly [file: string]: readonly string[] } = {
   'src/peers/proof.ts': ['node:crypto'],
   'src/records/gzip.ts': ['node:zlib'],
   'src/records/zstd.ts': ['node:zlib'],
+  'client/compression-thread.ts': ['node:worker_threads'],
   'src/records/zstd-wasm.ts': ['node:fs', 'node:module'],
 }
 
 /** Where the process, the clock and the files of Node may be touched by name. */
-const worldly = ['src/io', 'src/cli', 'src/main.ts', 'client/transport.ts']
+const worldly = ['src/io', 'src/cli', 'src/main.ts', 'client/transport.ts', 'client/threads.ts']
 
 const forbiddenCalls: readonly [RegExp, string][] = [
   [/\bDate\.now\b|\bnew Date\(\)/, 'Clock.now'],

@@ -11,11 +11,11 @@ export async function ending(t: Test, { address, newTopic }: Stage): Promise<voi
     import { Client } from ${JSON.stringify(new URL('../../../client/client.js', import.meta.url).href)}
     process.on('unhandledRejection', (error) => { console.error('unhandled', error); process.exit(3) })
     const client = new Client({ bootstrap: '${address}' })
-    const producer = client.producer({ lingerMs: 5 })
-    await producer.send({ topic: '${topic}', value: 'x' })
+    const producer = client.producer({ lingerMs: 5, compression: 'gzip' })
+    await producer.send({ topic: '${topic}', value: 'x'.repeat(200_000) })
     for await (const record of client.consumer({ topics: ['${topic}'], groupId: '${topic}', from: 'beginning' })) break
     const waiting = client.consumer({ topics: ['${topic}'] })[Symbol.asyncIterator]().next()
-    producer.send({ topic: '${topic}', value: 'y' }).catch(() => {})
+    producer.send({ topic: '${topic}', value: 'y'.repeat(200_000) }).catch(() => {})
     await client.close()
     await waiting
     console.log('closed')
