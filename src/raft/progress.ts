@@ -139,7 +139,9 @@ export class Progress {
    * nothing. Returns whether more is durable.
    */
   maybeAdvance(matched: number, durable: number, nowMs: number): boolean {
-    if (matched > this.#matched || this.#ends.length === 0) this.movedMs = nowMs
+    // Who says less, and nothing is on its way to it, has begun anew: it has to be told up to where its log is the leader's.
+    const hasNothingToGet = this.#ends.length === 0 && matched === this.#matched
+    if (matched > this.#matched || hasNothingToGet) this.movedMs = nowMs
     this.#matched = Math.max(this.#matched, matched)
     while ((this.#ends[0] ?? Infinity) <= durable) {
       this.#ends.shift()

@@ -134,6 +134,25 @@ t.test('a member that was away catches up, in appends of bounded size', async (t
   t.equal(cluster.idOf(await cluster.leader()), cluster.idOf(leader), 'and nobody had to be elected for it')
 })
 
+t.test(
+  'who begins anew and lacks nothing hears what is committed, also when no connection broke',
+  async (t) => {
+    const cluster = new Cluster()
+    await cluster.open()
+    const leader = await cluster.leader()
+    propose(leader, [], 'a')
+    await cluster.clock.advance(2000)
+    const id = cluster.ids.find((one) => one !== cluster.idOf(leader)) ?? 0
+    for (let seed = 1; seed < 6; seed++) {
+      cluster.brokers[id - 1]?.losePower(seed)
+      const back = await cluster.start(id)
+      await cluster.clock.advance(1000)
+      t.equal(back.highWatermark, 1)
+      t.equal(cluster.idOf(await cluster.leader()), cluster.idOf(leader))
+    }
+  },
+)
+
 t.test('a vote is on disk before it leaves: a crash in between elects nobody twice (R-07)', async (t) => {
   const cluster = new Cluster()
   await cluster.open()
