@@ -1,4 +1,4 @@
-/** Calls that only the controller can answer, while that changes or goes. */
+/** Calls of administrators: those that only the controller can answer, while that changes or goes; those that fail in parts. */
 import t, { type Test } from 'tap'
 import { Client } from '../../client/client.ts'
 import { errorCode } from '../../src/base/error-codes.ts'
@@ -56,4 +56,16 @@ t.test('a controller that takes itself out may be gone before it has said so', a
   await admin.unregisterBroker(1)
   t.equal(second.seen.filter(({ api }) => api === 'UnregisterBroker').length, 1)
   await t.rejects(admin.unregisterBroker(1), { code: 'BROKER_ID_NOT_REGISTERED' }, 'who asks again is told')
+})
+
+t.test('of many that failed the message tells a few, the error all', async (t) => {
+  const { admin } = await start(t)
+  const names = Array.from({ length: 8 }, (_, at) => `absent-${at}`)
+  const error = await admin.describeTopics(names).then(
+    () => null,
+    (thrown: Error) => thrown,
+  )
+  t.match(error, { name: 'PartialFailure', message: /^topic absent-0: .*topic absent-4: .*; and 3 more$/ })
+  t.notMatch(error?.message, /absent-5/)
+  t.match(error, { errors: { length: 8 } })
 })
