@@ -41,11 +41,12 @@ export class Slots {
     return this.#value
   }
 
-  /** Makes `value` the newest, durably. */
+  /** Makes `value` the newest, durably: the first time with the folder, which may be as new as the file. */
   async store(value: Buffer): Promise<void> {
     if (this.#file === null) {
       await this.create(value)
-      await this.#disk.syncFolder(this.#path.slice(0, this.#path.lastIndexOf('/')))
+      const folder = parentOf(this.#path)
+      await Promise.all([this.#disk.syncFolder(folder), this.#disk.syncFolder(parentOf(folder))])
     } else {
       this.write(value)
       await this.sync()
@@ -106,4 +107,8 @@ export class Slots {
     if (this.#value === null) throw new Faulted('bytes', `${this.#path}: both slots are damaged`)
     this.#file = file
   }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
 }
