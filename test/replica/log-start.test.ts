@@ -118,7 +118,6 @@ t.test(
       broker.fault = () => undefined
       isOver = left > 0
       broker.losePower(powerOffAt)
-      for (const { host } of cluster.brokers) host.peerLost(away)
       const back = await cluster.start(away)
       const isInstalled = broker.events.filter(isInstall).length > installs
       if (back.log.start === before && !isInstalled) found.old++
