@@ -2,8 +2,8 @@
  * The TypeScript type of what an Avro schema describes, worked out by the compiler.
  *
  * int, long, float, double are numbers (a long beyond 2^53 is refused, not rounded); bytes and fixed are Buffers; a union is
- * a union of its branches; a field with a default may be left out when written. A name refers to the record that it stands
- * in; a name of another place is `unknown`.
+ * a union of its branches; a field with a default may be left out when written. A name refers to the record, enum or fixed
+ * of that name anywhere in the schema (its namespace is not looked at); one that is nowhere there is `unknown`.
  */
 export interface Primitives {
   null: null
@@ -24,19 +24,41 @@ export interface RecordSchema {
 
 export type Simplify<T> = { [K in keyof T]: T[K] }
 
-/** What is read. `Env`: the records around, by name. */
-export type AvroValue<S, Env = unknown> = S extends keyof Primitives
+type LastPart<N extends string> = N extends `${string}.${infer Rest}` ? LastPart<Rest> : N
+
+/** Every part of the schema that has a name. */
+type NamedIn<S> = S extends readonly (infer B)[]
+  ? NamedIn<B>
+  : S extends RecordSchema
+    ? S | NamedIn<S['fields'][number]['type']>
+    : S extends { readonly type: 'enum' | 'fixed'; readonly name: string }
+      ? S
+      : S extends { readonly type: 'array'; readonly items: infer I }
+        ? NamedIn<I>
+        : S extends { readonly type: 'map'; readonly values: infer V }
+          ? NamedIn<V>
+          : S extends { readonly type: infer T }
+            ? NamedIn<T>
+            : never
+
+/** By name. */
+type NamesIn<S> = {
+  [N in NamedIn<S> as N extends { readonly name: infer M extends string } ? LastPart<M> : never]: N
+}
+
+/** What is read. `Env`: what has a name, by name. */
+export type AvroValue<S, Env = NamesIn<S>> = S extends keyof Primitives
   ? Primitives[S]
   : S extends string
-    ? S extends keyof Env
-      ? AvroValue<Env[S], Env>
+    ? LastPart<S> extends keyof Env
+      ? AvroValue<Env[LastPart<S>], Env>
       : unknown
     : S extends readonly (infer B)[]
       ? B extends unknown
         ? AvroValue<B, Env>
         : never
       : S extends RecordSchema
-        ? RecordValue<S['fields'], Env & { [N in S['name']]: S }>
+        ? RecordValue<S['fields'], Env>
         : S extends { readonly type: 'enum'; readonly symbols: readonly (infer Y)[] }
           ? Y
           : S extends { readonly type: 'array'; readonly items: infer I }

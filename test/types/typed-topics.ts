@@ -63,6 +63,30 @@ export const grown: typeof tree extends Serde<infer T> ? T : never = {
 }
 // @ts-expect-error: a tree all the way down
 grown.left = { value: 2, left: 'leaf' }
+
+/** Names of other places: an enum and a record that stand elsewhere in the schema, one by its full name. */
+const trip = {
+  type: 'record',
+  name: 'Trip',
+  namespace: 'travel',
+  fields: [
+    { name: 'from', type: { type: 'record', name: 'Place', fields: [{ name: 'city', type: 'string' }] } },
+    { name: 'to', type: 'travel.Place' },
+    { name: 'by', type: { type: 'enum', name: 'Means', symbols: ['rail', 'road'] } },
+    { name: 'stops', type: { type: 'array', items: 'Place' } },
+    { name: 'back', type: ['null', 'Means'], default: null },
+    { name: 'other', type: 'Elsewhere' },
+  ],
+} as const
+interface Trip {
+  from: { city: string }
+  to: { city: string }
+  by: 'rail' | 'road'
+  stops: { city: string }[]
+  back: 'rail' | 'road' | null
+  other: unknown
+}
+same<AvroValue<typeof trip>, Trip>()
 same<AvroValue<'string'>, string>()
 same<AvroValue<['null', 'int']>, number | null>()
 
