@@ -47,6 +47,8 @@ export type Fault = { readonly atMs: number } & (
       readonly forMs: number
       readonly place?: number
     }
+  /** Whoever leads this partition is hit. */
+  | { readonly kind: 'hit'; readonly place: number; readonly prey: Prey; readonly forMs: number }
   /** It loses its disk and comes back under its old id, which must be refused; then its disk is found again. */
   | { readonly kind: 'wipe'; readonly node: number; readonly forMs: number }
   | { readonly kind: 'reassign'; readonly place: number; readonly replicas: readonly number[] }

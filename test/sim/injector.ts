@@ -121,7 +121,7 @@ export class Injector {
     return place && quorumNames.get(keyOf(place))
   }
 
-  #preyOn(node: number, { prey, forMs }: Hunt): Fault[] {
+  #preyOn(node: number, { prey, forMs }: Pick<Hunt, 'prey' | 'forMs'>): Fault[] {
     const others = this.#stage.plan.brokers.filter((other) => other !== node)
     const cut: Fault = { kind: 'cut', atMs: 0, links: this.#cluster.linksOf(node), forMs }
     const orphaned = others.map((other): Fault => ({ kind: 'losePower', atMs: 0, node: other, downMs: 5 }))
@@ -159,6 +159,11 @@ export class Injector {
         return
       case 'hunt':
         return
+      case 'hit': {
+        const node = this.#cluster.quorums.leaderOf(this.#nameOf(fault.place) ?? '')
+        if (node > 0) await Promise.all(this.#preyOn(node, fault).map((one) => this.#carryOut(one)))
+        return
+      }
       default:
         await this.#carryOutOn(this.#cluster.machine(fault.node), fault)
     }

@@ -125,9 +125,9 @@ export class Quorums {
     return leaders === undefined ? -1 : (leaders.get(Math.max(...leaders.keys())) ?? -1)
   }
 
-  /** Where the log of a quorum begins on a node, as seen last. */
+  /** Where the log of a quorum begins on a node; it may have been closed since. */
   startOf(name: string, node: number): number {
-    return this.#quorums.get(name)?.seen.get(node)?.start ?? 0
+    return this.#quorums.get(name)?.seen.get(node)?.member.log.start ?? 0
   }
 
   /** What is not at rest: a quorum without a leader, a voter of it whose log is not all committed, or that is behind. */
@@ -180,6 +180,8 @@ export class Quorums {
     if (before?.member === member && !quorum.isUnsynced)
       for (const fault of regressions(now, before)) violate(fault)
     for (const fault of faultsOf(now)) violate(fault)
+    if (!quorum.isUnsynced && raft.durablePosition > log.durablePosition)
+      violate(`${raft.durablePosition} count as durable, and ${log.durablePosition} are`)
     if (now.role === 'leader' && before?.role !== 'leader') this.#elected(quorum, node, now, violate)
     if (quorum.isUnsynced) return
     if (now.committed > (before?.committed ?? now.committed)) {
@@ -238,7 +240,7 @@ function seenOf(member: Member, raft: Raft<Entries>): Seen {
     committed: raft.highWatermark,
     start: log.start,
     epoch: raft.epoch,
-    durable: raft.durablePosition,
+    durable: log.durablePosition,
     role: member.role,
   }
 }

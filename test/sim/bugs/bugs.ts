@@ -1,10 +1,13 @@
 /** All bugs to plant, and how a seed is aimed at one. */
 import type { Plan } from '../plan.ts'
 import type { Bug } from './bug.ts'
-import { clusterBugs } from './cluster.ts'
+import { clusterBugs, elusiveBugs } from './cluster.ts'
 import { oneBrokerBugs } from './one-broker.ts'
 
-export const bugs: readonly Bug[] = [...oneBrokerBugs.map(alone), ...clusterBugs]
+/** Each is caught within a few seeds. */
+export const caughtBugs: readonly Bug[] = [...oneBrokerBugs.map(alone), ...clusterBugs]
+
+export const bugs: readonly Bug[] = [...caughtBugs, ...elusiveBugs]
 
 /** The plan of a seed, aimed at a bug. */
 export function aimed({ faults, aim }: Bug, plan: Plan): Plan {

@@ -37,6 +37,20 @@ const durationMs = 3500
 const hunts = (prey: Prey, everyMs = 500, afterMs = 0): readonly Fault[] =>
   every(everyMs, (atMs) => ({ kind: 'hunt', atMs, afterMs, prey, forMs: 400 }))
 
+const electionsOf = (timeoutMs: number): Plan['settings'] => ({
+  'lograft.election.timeout.ms': String(timeoutMs),
+  'lograft.heartbeat.ms': String(timeoutMs / 4),
+  'lograft.tick.ms': String(timeoutMs / 8),
+  'lograft.peer.connect.timeout.ms': String(2 * timeoutMs),
+  'lograft.peer.idle.timeout.ms': String(2 * timeoutMs),
+})
+
+/** Disks so slow need elections that wait for them. */
+const slow = (plan: Plan): Plan => {
+  const settings = { ...plan.settings, ...electionsOf(1200) }
+  return { ...plan, syncMaxMs: 200, electionTimeoutMs: 1200, settings }
+}
+
 /** Three brokers with every partition, clients enough, and these faults. */
 const three = (...faults: readonly Fault[]) => storm(3, faults)
 const storm =
@@ -45,21 +59,22 @@ const storm =
     const clients = { ...plan.clients, rawProducers: 2, readers: 2, listers: 1, committers: 1, members: 0 }
     const inOrder = [...faults].sort((a, b) => a.atMs - b.atMs)
     const topics = plan.topics.slice(0, 1).map((topic) => ({ ...topic, configs: {} }))
-    return of(count)({ ...plan, clients, topics, net, durationMs, faults: inOrder })
+    const quick = of(count)({ ...plan, clients, topics, net, durationMs, faults: inOrder })
+    return { ...quick, electionTimeoutMs: 160, settings: { ...quick.settings, ...electionsOf(160) } }
   }
 
-/** Whoever leads the first partition is cut off with what it has taken; whoever comes after it dies as soon as the first is back. */
+/** Whoever leads the first partition. */
+const hits = (prey: Prey, everyMs = 600, forMs = 400): readonly Fault[] =>
+  every(everyMs, (atMs) => ({ kind: 'hit', atMs, place: 0, prey, forMs }))
+
+/** The leader is cut off with what it has taken; whoever comes after it dies just before it is back. */
 const relay: readonly Fault[] = [
-  ...every(900, (atMs) => ({ kind: 'hunt', atMs, afterMs: 40, prey: 'isolate', forMs: 450, place: 0 })),
-  ...every(900, (atMs) => ({
-    kind: 'hunt',
-    atMs: atMs + 1,
-    afterMs: 200,
-    prey: 'kill',
-    forMs: 800,
-    place: 0,
-  })),
+  ...hits('isolate', 1000, 500),
+  ...every(1000, (atMs) => ({ kind: 'hit', atMs: atMs + 470, place: 0, prey: 'kill', forMs: 800 })),
 ]
+
+const listening = (plan: Plan): Plan => ({ ...plan, clients: { ...plan.clients, listers: 5, committers: 3 } })
+const repeating = (plan: Plan): Plan => ({ ...plan, clients: { ...plan.clients, rawProducers: 8 } })
 
 const resets = every(200, (atMs) => ({ kind: 'resetConnections', atMs, probability: 0.5 }))
 const darkness = every(600, (atMs) => ({ kind: 'losePowerOfAll', atMs, downMs: 20 }))
@@ -76,7 +91,7 @@ const isRead = 'const position = reached(this.#state.membership,'
 export const clusterBugs: readonly Bug[] = [
   {
     name: 'a vote is not written down',
-    seed: 0,
+    seed: 4,
     aim: three(...hunts('orphan')),
     edits: [edit('replica/ballot-file', 'await this.#slots.store(value)', 'void value')],
   },
@@ -94,7 +109,7 @@ export const clusterBugs: readonly Bug[] = [
   },
   {
     name: 'a vote is given twice',
-    seed: 0,
+    seed: 3,
     edits: [
       edit('raft/raft', 'state.votedFor === from ||', 'true ||'),
       edit('raft/state', 'this.#votedFor === -1 || this.#votedFor === candidate', 'true'),
@@ -108,7 +123,7 @@ export const clusterBugs: readonly Bug[] = [
   },
   {
     name: 'a vote looks at the length of the log only',
-    seed: 0,
+    seed: 1,
     aim: three(...relay),
     edits: [
       edit('raft/raft', 'request.lastEpoch > state.extents.lastEpoch ||', ''),
@@ -128,7 +143,7 @@ export const clusterBugs: readonly Bug[] = [
   },
   {
     name: 'observers are counted',
-    seed: 0,
+    seed: 3,
     aim: (plan) => ({ ...of(5)(plan), voters: [1, 2, 3] }),
     edits: [
       edit(
@@ -168,7 +183,7 @@ export const clusterBugs: readonly Bug[] = [
   },
   {
     name: 'the high watermark of a leader is taken as it comes',
-    seed: 0,
+    seed: 2,
     aim: three(...hunts('isolate', 500, 60)),
     edits: [
       edit(
@@ -180,7 +195,7 @@ export const clusterBugs: readonly Bug[] = [
   },
   {
     name: 'an append is taken wherever it fits',
-    seed: 0,
+    seed: 1,
     aim: three(...relay),
     edits: [
       edit(
@@ -189,20 +204,6 @@ export const clusterBugs: readonly Bug[] = [
         'return position <= extents.end',
       ),
     ],
-  },
-  {
-    name: 'a sync that began before a cut counts',
-    seed: 0,
-    aim: (plan) => ({ ...three(...hunts('isolate', 500, 60))(plan), syncMaxMs: 300 }),
-    edits: [
-      edit('raft/extents', 'truncations !== this.#truncations ||', ''),
-      edit('raft/extents', 'assert(position <= this.#end', 'assert(true'),
-    ],
-  },
-  {
-    name: 'what an earlier leader left is committed by counting',
-    seed: 0,
-    edits: [edit('raft/leader', 'if (position > this.#epochStart)', 'if (true)')],
   },
   {
     name: 'an answer to an earlier leadership counts',
@@ -218,7 +219,7 @@ export const clusterBugs: readonly Bug[] = [
   },
   {
     name: 'a leader that nobody hears goes on',
-    seed: 0,
+    seed: 1,
     aim: three(
       ...every(900, (atMs) => ({
         kind: 'cut',
@@ -235,12 +236,6 @@ export const clusterBugs: readonly Bug[] = [
     edits: [
       edit('raft/leader', 'nowMs - this.#heartbeats.contactMs(nowMs) >= settings.electionTimeoutMs', 'false'),
     ],
-  },
-  {
-    name: 'a leader answers reads without asking whether it still leads',
-    seed: 0,
-    aim: three(...hunts('isolate', 500, 60)),
-    edits: [edit('raft/heartbeats', 'if (this.#reached(Infinity, ({ answeredMs }) => answeredMs) < sentMs)', 'if (false)')], // biome-ignore format: one edit
   },
   {
     name: 'old and new voters are counted as one',
@@ -262,6 +257,75 @@ export const clusterBugs: readonly Bug[] = [
       ),
       edit('raft/quorum', 'const outcome = tallyOf(voters, answers)', 'return tallyOf([...new Set([...voters, ...outgoing])], answers); const outcome = null'), // biome-ignore format: one edit
     ],
+  },
+  {
+    name: 'a wiped disk is taken for what it was',
+    seed: 0,
+    aim: three(...every(500, (atMs) => ({ kind: 'wipe', atMs, node: ((atMs / 500) % 3) + 1, forMs: 400 }))),
+    edits: [
+      edit('replica/identities', '(this.#promised.get(peer) ?? disk) !== disk', 'false'),
+      edit('peers/acquaintances', 'known !== null && known !== diskId', 'false'),
+      edit('machines/cluster/brokers', 'known !== undefined && known.diskId !== diskId', 'false'),
+      edit('raft/replication', 'said.from <= progress.durableBefore', 'false'),
+    ],
+  },
+  {
+    name: 'who waits is not told that leadership is lost',
+    seed: 0,
+    aim: three(...hits('isolate')),
+    edits: [edit('replica/member', 'if (hasLost)', 'if (false)')],
+  },
+  {
+    name: 'a coordinator serves before it has read what others decided',
+    seed: 0,
+    aim: three(...hits('kill')),
+    edits: [
+      edit(
+        'replica/executor',
+        'this.#state.applied < highWatermark',
+        'this.#state.applied < highWatermark && !isReady',
+      ),
+      edit('replica/executor', 'isReady && this.#state.applied >= log.end', 'isReady'),
+    ],
+  },
+  {
+    name: 'a log begins anew without its voters',
+    seed: 0,
+    aim: images,
+    edits: [edit('replica/loop', 'voters: mark }', 'voters: { ...mark, voters: [] } }')],
+  },
+  {
+    name: 'a log begins anew without its image',
+    seed: 0,
+    aim: images,
+    edits: [edit('replica/loop', 'if (image.length > 0)', 'if (false)')],
+  },
+]
+
+/**
+ * Not met by the few seeds that were tried so far: each takes a chain of three or four events in the right milliseconds. The
+ * conversations of test/golden and the tests of src/raft and src/replica show what they break.
+ */
+export const elusiveBugs: readonly Bug[] = [
+  {
+    name: 'a sync that began before a cut counts',
+    seed: 0,
+    aim: (plan) => slow(three(...hits('isolate', 600, 2500))(plan)),
+    edits: [
+      edit('raft/extents', 'truncations !== this.#truncations ||', ''),
+      edit('raft/extents', 'assert(position <= this.#end', 'assert(true'),
+    ],
+  },
+  {
+    name: 'what an earlier leader left is committed by counting',
+    seed: 0,
+    edits: [edit('raft/leader', 'if (position > this.#epochStart)', 'if (true)')],
+  },
+  {
+    name: 'a leader answers reads without asking whether it still leads',
+    seed: 0,
+    aim: (plan) => listening(three(...hits('pause', 700, 500))(plan)),
+    edits: [edit('raft/heartbeats', 'if (this.#reached(Infinity, ({ answeredMs }) => answeredMs) < sentMs)', 'if (false)')], // biome-ignore format: one edit
   },
   {
     name: 'the next change of voters does not wait for the one before',
@@ -292,42 +356,6 @@ export const clusterBugs: readonly Bug[] = [
     edits: [edit('raft/membership', 'while (this.current.position >= position)', 'while (false)')],
   },
   {
-    name: 'a wiped disk is taken for what it was',
-    seed: 0,
-    aim: three(...every(500, (atMs) => ({ kind: 'wipe', atMs, node: ((atMs / 500) % 3) + 1, forMs: 400 }))),
-    edits: [
-      edit('replica/identities', '(this.#promised.get(peer) ?? disk) !== disk', 'false'),
-      edit('peers/acquaintances', 'known !== null && known !== diskId', 'false'),
-      edit('machines/cluster/brokers', 'known !== undefined && known.diskId !== diskId', 'false'),
-      edit('raft/replication', 'said.from <= progress.durableBefore', 'false'),
-    ],
-  },
-  {
-    name: 'a repeated batch is acknowledged before it is committed',
-    seed: 0,
-    aim: (plan) => ({ ...three(...resets, ...darkness)(plan), syncMaxMs: 300 }),
-    edits: [edit('broker/partition', 'endOffset: verdict.lastOffset + 1', 'endOffset: 0')],
-  },
-  {
-    name: 'who waits is not told that leadership is lost',
-    seed: 0,
-    aim: three(...hunts('isolate', 500, 60)),
-    edits: [edit('replica/member', 'if (hasLost)', 'if (false)')],
-  },
-  {
-    name: 'a coordinator serves before it has read what others decided',
-    seed: 0,
-    aim: three(...hunts('kill', 500, 100)),
-    edits: [
-      edit(
-        'replica/executor',
-        'this.#state.applied < highWatermark',
-        'this.#state.applied < highWatermark && !isReady',
-      ),
-      edit('replica/executor', 'isReady && this.#state.applied >= log.end', 'isReady'),
-    ],
-  },
-  {
     name: 'a coordinator answers before its decision is committed',
     seed: 0,
     aim: three(...darkness),
@@ -340,21 +368,15 @@ export const clusterBugs: readonly Bug[] = [
     ],
   },
   {
-    name: 'a log begins anew without its voters',
-    seed: 0,
-    aim: images,
-    edits: [edit('replica/loop', 'voters: mark }', 'voters: { ...mark, voters: [] } }')],
-  },
-  {
-    name: 'a log begins anew without its image',
-    seed: 0,
-    aim: images,
-    edits: [edit('replica/loop', 'if (image.length > 0)', 'if (false)')],
-  },
-  {
     name: 'a broker believes an earlier leader',
     seed: 0,
     aim: storm(3, hunts('isolate', 300, 60), { delayMs: 2, jitterMs: 20 }),
     edits: [edit('broker/leaders', 'leader.epoch < (partitions[index]?.epoch ?? -1)', 'false')],
+  },
+  {
+    name: 'a repeated batch is acknowledged before it is committed',
+    seed: 2,
+    aim: (plan) => repeating(slow(three(...resets, ...darkness)(plan))),
+    edits: [edit('broker/partition', 'endOffset: verdict.lastOffset + 1', 'endOffset: 0')],
   },
 ]
