@@ -61,14 +61,14 @@ export class HostedTopics {
 
   /** Replicas of a topic have come to this broker, or gone from it. */
   open(topic: Topic): void {
-    this.#follow(topic.name, () => this.#open(topic))
+    void this.#follow(topic.name, () => this.#open(topic))
   }
 
   /** A replica is damaged: closes it and moves its folder aside. Resolves with where that went. @throws Faulted */
   setAside(topic: Topic, index: number): Promise<string> {
     const { groups, partitions } = this.#options
     return new Promise((resolve, reject) => {
-      this.#follow(topic.name, async () => {
+      void this.#follow(topic.name, async () => {
         if (topic.name === groupsTopicName) groups.drop(index)
         await partitions.setAside(topic, index).then(resolve, reject)
       })
@@ -102,7 +102,7 @@ export class HostedTopics {
     for (const { topicId, index } of partitions.full) {
       const topic = image.topics.byId(topicId)
       if (topic === undefined || this.#underWay.has(topic.name)) continue
-      this.#follow(topic.name, async () => {
+      void this.#follow(topic.name, async () => {
         if (topic.name === groupsTopicName) groups.drop(index)
         await partitions.reset(topic, index)
         await this.#open(topic)
@@ -114,7 +114,7 @@ export class HostedTopics {
   remove(topic: Topic): void {
     // Nobody waits for its leaders any more.
     this.#options.leaders.forget(topic.id)
-    this.#follow(topic.name, () => this.#remove(topic))
+    void this.#follow(topic.name, () => this.#remove(topic))
   }
 
   /** The first partition of a topic that is offline here, and why. */
