@@ -61,6 +61,9 @@ export async function produceWithLibrdkafka(stage: Stage, name: string, perSecon
   await until(`${name} has settled`, 90_000, () => isDone)
 }
 
+/** A reader may be behind at the end; in this time it comes further. */
+const stalledMs = 30_000
+
 /** A member of a group; at the end it must have read all that is there, in order. */
 export class LibrdkafkaReader {
   readonly #member: Member
@@ -78,12 +81,18 @@ export class LibrdkafkaReader {
     const { recording } = this.#stage
     const total = ends.reduce((sum, end) => sum + end, 0)
     const member = this.#member
-    await member
-      .until('librdkafka has read everything', () => member.values.size >= total)
-      .catch((error: unknown) =>
-        recording.violate(`${member.values.size} of ${total} records: ${String(error)}`),
-      )
+    for (let seen = -1; member.look().values.size < total && seen < member.values.size; ) {
+      seen = member.values.size
+      await sleepUntil(() => member.look().values.size >= total, stalledMs)
+    }
+    if (member.values.size < total)
+      recording.violate(`librdkafka has read ${member.values.size} of ${total} records, and stands still`)
     for (const disorder of member.disorders.slice(0, 5)) recording.violate(`librdkafka skipped: ${disorder}`)
     await member.peer.end('SIGKILL')
   }
+}
+
+async function sleepUntil(holds: () => boolean, mostMs: number): Promise<void> {
+  const deadline = performance.now() + mostMs
+  while (!holds() && performance.now() < deadline) await sleep(100)
 }
