@@ -76,6 +76,12 @@ const relay: readonly Fault[] = [
 const listening = (plan: Plan): Plan => ({ ...plan, clients: { ...plan.clients, listers: 5, committers: 3 } })
 const repeating = (plan: Plan): Plan => ({ ...plan, clients: { ...plan.clients, rawProducers: 8 } })
 
+/** Whoever leads the first partition dies, and whoever follows it is orphaned. */
+const orphans: readonly Fault[] = [
+  ...every(700, (atMs) => ({ kind: 'hunt', atMs, afterMs: 0, prey: 'orphan', forMs: 400, place: 0 })),
+  ...every(700, (atMs) => ({ kind: 'hit', atMs: atMs + 1, place: 0, prey: 'kill', forMs: 300 })),
+]
+
 const resets = every(200, (atMs) => ({ kind: 'resetConnections', atMs, probability: 0.5 }))
 const darkness = every(600, (atMs) => ({ kind: 'losePowerOfAll', atMs, downMs: 20 }))
 
@@ -91,13 +97,13 @@ const isRead = 'const position = reached(this.#state.membership,'
 export const clusterBugs: readonly Bug[] = [
   {
     name: 'a vote is not written down',
-    seed: 4,
-    aim: three(...hunts('orphan')),
+    seed: 0,
+    aim: three(...orphans),
     edits: [edit('replica/ballot-file', 'await this.#slots.store(value)', 'void value')],
   },
   {
     name: 'a vote leaves before it is durable',
-    seed: 0,
+    seed: 2,
     aim: (plan) => ({ ...three(...hunts('orphan'))(plan), syncMaxMs: 60 }),
     edits: [
       edit(
@@ -109,7 +115,8 @@ export const clusterBugs: readonly Bug[] = [
   },
   {
     name: 'a vote is given twice',
-    seed: 3,
+    seed: 0,
+    aim: storm(5, darkness),
     edits: [
       edit('raft/raft', 'state.votedFor === from ||', 'true ||'),
       edit('raft/state', 'this.#votedFor === -1 || this.#votedFor === candidate', 'true'),
@@ -117,13 +124,13 @@ export const clusterBugs: readonly Bug[] = [
   },
   {
     name: 'a vote does not ask how new the log is',
-    seed: 0,
-    aim: three(...hunts('isolate', 500, 60)),
+    seed: 1,
+    aim: three(...relay),
     edits: [edit('raft/raft', 'request.lastEpoch > state.extents.lastEpoch ||', 'true ||')],
   },
   {
     name: 'a vote looks at the length of the log only',
-    seed: 1,
+    seed: 2,
     aim: three(...relay),
     edits: [
       edit('raft/raft', 'request.lastEpoch > state.extents.lastEpoch ||', ''),
@@ -133,6 +140,7 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'a refused vote counts',
     seed: 0,
+    aim: storm(5, darkness),
     edits: [edit('raft/candidate', 'this.#answers.set(from, granted)', 'this.#answers.set(from, true)')],
   },
   {
