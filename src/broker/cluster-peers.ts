@@ -139,6 +139,8 @@ export class ClusterPeers implements Peering {
       callKinds.command,
       async (from, payload) => {
         const command = decodeCommand(payload)
+        // Who has only just started does not know yet who is a broker.
+        if (!executor.isReady) throw new Refused('NOT_CONTROLLER', 'this broker does not lead the cluster')
         const isJoining = command.type === 'registerBroker' && command.id === from
         if (!isJoining && !image.brokers.has(from)) {
           throw new Refused('CLUSTER_AUTHORIZATION_FAILED', `node ${from} is no broker of this cluster`)
