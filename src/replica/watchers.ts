@@ -1,15 +1,11 @@
 /** Who follows one replica: those that hear of each of its turns, and those that wait until it serves. */
 import type { Refused } from '../base/errors.ts'
+import { Gate } from './gate.ts'
 import type { Replica } from './replica.ts'
-
-interface Waiting {
-  readonly resolve: () => void
-  readonly reject: (refused: Refused) => void
-}
 
 export class Watchers {
   readonly #listeners = new Set<(replica: Replica) => void>()
-  #whenReady: Waiting[] = []
+  readonly #whenReady = new Gate()
 
   /** Returns the unsubscriber. */
   add(listener: (replica: Replica) => void): () => void {
@@ -22,15 +18,15 @@ export class Watchers {
   }
 
   untilReady(): Promise<void> {
-    return new Promise((resolve, reject) => this.#whenReady.push({ resolve, reject }))
+    return this.#whenReady.wait()
   }
 
   ready(): void {
-    for (const { resolve } of this.#whenReady.splice(0)) resolve()
+    this.#whenReady.open()
   }
 
   /** It never will be. */
   hopeless(refused: Refused): void {
-    for (const { reject } of this.#whenReady.splice(0)) reject(refused)
+    this.#whenReady.fail(refused)
   }
 }
