@@ -8,6 +8,7 @@ import { Refused } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/world.ts'
 import { callKinds, leaders as leadersLayout } from '../protocol/peer/call-kinds.ts'
 import { peerVersions } from '../protocol/peer/frame.ts'
+import { haveSame } from '../raft/membership.ts'
 import type { BrokerEvent } from './broker.ts'
 import { keyOf } from './hosted.ts'
 import type { Leaders, PartitionLeader } from './leaders.ts'
@@ -196,9 +197,8 @@ export class Announcements {
     const { replica, topic, index } = partition
     if (!replica.isReady || replica.voters.length === 1) return
     const said = this.#said.get(keyOf(topic.id, index))
-    const { inSync } = replica
-    const isSame = said?.isr.length === inSync.length && inSync.every((id) => said.isr.includes(id))
-    if (!isSame || said.epoch !== replica.epoch) this.#say(partition, replica.epoch)
+    const isKnown = said?.epoch === replica.epoch && haveSame(said.isr, replica.inSync)
+    if (!isKnown) this.#say(partition, replica.epoch)
   }
 }
 

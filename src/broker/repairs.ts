@@ -15,6 +15,7 @@
 import { Faulted, Refused } from '../base/errors.ts'
 import type { Clock } from '../io/world.ts'
 import type { Topic } from '../machines/cluster/state.ts'
+import { haveSame } from '../raft/membership.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { BrokerEvent } from './broker.ts'
 import { keyOf } from './hosted.ts'
@@ -220,8 +221,4 @@ export class Repairs {
   #pause(ms = retryMs): Promise<void> {
     return this.#pauses.wait(ms)
   }
-}
-
-function haveSame(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((id) => b.includes(id))
 }
