@@ -12,6 +12,7 @@ import {
   replicasOf,
 } from './changes.ts'
 import type { ClusterCommand, ClusterReplies } from './commands.ts'
+import type { ReplicaAssignment } from './placement.ts'
 
 const v0 = { versions: [0, 0], flexible: 0 } as const
 type Fields<T extends ClusterCommand['type']> = Omit<Extract<ClusterCommand, { type: T }>, 'type'>
@@ -19,6 +20,18 @@ type Pairs = { name: string; value: string }[]
 type Replicas = { replicas: number[] }[]
 
 const same = <T>(fields: T): T => fields
+const setToWire = <T extends { readonly set: ReadonlyMap<string, string> }>(command: T) => ({
+  ...command,
+  set: pairsOf(command.set),
+})
+const setFromWire = <T>(fields: Omit<T, 'set'> & { set: Pairs }) => ({
+  ...fields,
+  set: configsOf(fields.set),
+})
+const assignmentToWire = (assignment: ReplicaAssignment | null) =>
+  assignment === null ? null : replicasOf(assignment)
+const assignmentFromWire = (wired: Replicas | null) => (wired === null ? null : placementsOf(wired))
+
 const configChange = {
   set: configShape,
   remove: array(string),
@@ -53,7 +66,7 @@ const commands = changeCodec<Exclude<ClusterCommand, { type: 'idle' }>>({
       ...command,
       partitions: command.partitions ?? -1,
       replicationFactor: command.replicationFactor ?? -1,
-      assignment: command.assignment === null ? null : replicasOf(command.assignment),
+      assignment: assignmentToWire(command.assignment),
       configs: pairsOf(command.configs),
     }),
     fromWire: (
@@ -67,7 +80,7 @@ const commands = changeCodec<Exclude<ClusterCommand, { type: 'idle' }>>({
       ...fields,
       partitions: fields.partitions === -1 ? null : fields.partitions,
       replicationFactor: fields.replicationFactor === -1 ? null : fields.replicationFactor,
-      assignment: fields.assignment === null ? null : placementsOf(fields.assignment),
+      assignment: assignmentFromWire(fields.assignment),
       configs: configsOf(fields.configs),
     }),
   },
@@ -87,30 +100,24 @@ const commands = changeCodec<Exclude<ClusterCommand, { type: 'idle' }>>({
     ),
     toWire: (command) => ({
       ...command,
-      assignment: command.assignment === null ? null : replicasOf(command.assignment),
+      assignment: assignmentToWire(command.assignment),
     }),
     fromWire: (fields: Omit<Fields<'createPartitions'>, 'assignment'> & { assignment: Replicas | null }) => ({
       ...fields,
-      assignment: fields.assignment === null ? null : placementsOf(fields.assignment),
+      assignment: assignmentFromWire(fields.assignment),
     }),
   },
   alterTopicConfigs: {
     kind: 5,
     layout: layout({ topic: string, ...configChange }, v0),
-    toWire: (command) => ({ ...command, set: pairsOf(command.set) }),
-    fromWire: (fields: Omit<Fields<'alterTopicConfigs'>, 'set'> & { set: Pairs }) => ({
-      ...fields,
-      set: configsOf(fields.set),
-    }),
+    toWire: setToWire,
+    fromWire: setFromWire<Fields<'alterTopicConfigs'>>,
   },
   alterBrokerConfigs: {
     kind: 6,
     layout: layout({ broker: string, ...configChange }, v0),
-    toWire: (command) => ({ ...command, set: pairsOf(command.set) }),
-    fromWire: (fields: Omit<Fields<'alterBrokerConfigs'>, 'set'> & { set: Pairs }) => ({
-      ...fields,
-      set: configsOf(fields.set),
-    }),
+    toWire: setToWire,
+    fromWire: setFromWire<Fields<'alterBrokerConfigs'>>,
   },
   allocateProducerIds: { kind: 7, layout: layout({ count: int32 }, v0), toWire: same, fromWire: same },
   reassignPartition: {
