@@ -94,6 +94,17 @@ const images = (plan: Plan): Plan => {
 
 const isRead = 'const position = reached(this.#state.membership,'
 
+/** One place moves to and fro, while leaders are cut off. */
+const reshuffled = storm(5, [
+  ...every(300, (atMs) => ({
+    kind: 'reassign',
+    atMs,
+    place: 0,
+    replicas: (atMs / 300) % 2 === 0 ? [1, 2, 3] : [4, 5, 1],
+  })),
+  ...hunts('isolate', 400, 20),
+])
+
 export const clusterBugs: readonly Bug[] = [
   {
     name: 'a vote is not written down',
@@ -236,15 +247,7 @@ export const clusterBugs: readonly Bug[] = [
   {
     name: 'old and new voters are counted as one',
     seed: 0,
-    aim: storm(5, [
-      ...every(300, (atMs) => ({
-        kind: 'reassign',
-        atMs,
-        place: 0,
-        replicas: (atMs / 300) % 2 === 0 ? [1, 2, 3] : [4, 5, 1],
-      })),
-      ...hunts('isolate', 400, 20),
-    ]),
+    aim: reshuffled,
     edits: [
       edit(
         'raft/quorum',
@@ -326,29 +329,13 @@ export const elusiveBugs: readonly Bug[] = [
   {
     name: 'the next change of voters does not wait for the one before',
     seed: 0,
-    aim: storm(5, [
-      ...every(300, (atMs) => ({
-        kind: 'reassign',
-        atMs,
-        place: 0,
-        replicas: (atMs / 300) % 2 === 0 ? [1, 2, 3] : [4, 5, 1],
-      })),
-      ...hunts('isolate', 400, 20),
-    ]),
+    aim: reshuffled,
     edits: [edit('raft/leader', '!this.isReady || !this.#isCommitted(membership.position)', '!this.isReady')],
   },
   {
     name: 'voters that were cut stay in force',
     seed: 0,
-    aim: storm(5, [
-      ...every(300, (atMs) => ({
-        kind: 'reassign',
-        atMs,
-        place: 0,
-        replicas: (atMs / 300) % 2 === 0 ? [1, 2, 3] : [4, 5, 1],
-      })),
-      ...hunts('isolate', 400, 20),
-    ]),
+    aim: reshuffled,
     edits: [edit('raft/membership', 'while (this.current.position >= position)', 'while (false)')],
   },
   {
