@@ -6,6 +6,9 @@ interface Pending {
   readonly callback: () => void
 }
 
+/** Asked for together, they cost one look for real I/O, which is most of what a turn costs. */
+const turnsAtOnce = 32
+
 /**
  * Time that passes only in `advance`: an hour in no time, and always the same order, by due time and then by
  * when the timer was set. Between two events the promises that the first has resolved are let run.
@@ -16,12 +19,15 @@ export class VirtualClock implements Clock {
   /** By due time; among equals the older first. */
   readonly #timers: Pending[] = []
   #soon: (() => void)[] = []
-  readonly #drain: () => Promise<void>
+  readonly #real: Pick<Clock, 'soon'>
+  /** Turns of the real event loop that were asked for and have not come, and who goes on at the next. */
+  #turns = 0
+  #waiting: (() => void)[] = []
 
   /** @param startMs the wall clock to begin with; @param real whose turns promises run in */
   constructor(startMs = 1_700_000_000_000, real: Pick<Clock, 'soon'> = new NodeClock()) {
     this.#wallMs = startMs
-    this.#drain = () => new Promise((resolve) => real.soon(resolve))
+    this.#real = real
   }
 
   now(): number {
@@ -81,6 +87,21 @@ export class VirtualClock implements Clock {
       for (const callback of callbacks) callback()
       await this.#drain()
     }
+  }
+
+  /** All promises that can run have run when the next turn comes. */
+  #drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      if (this.#turns > 0) return
+      this.#turns = turnsAtOnce
+      for (let i = 0; i < turnsAtOnce; i++) this.#real.soon(() => this.#turn())
+    })
+  }
+
+  #turn(): void {
+    this.#turns--
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   #moveTo(monotonicMs: number): void {
