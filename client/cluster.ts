@@ -3,7 +3,7 @@
  */
 import { FindCoordinator } from '../src/protocol/apis/find-coordinator.ts'
 import type { AnyApi, ResponseOf } from '../src/protocol/notation.ts'
-import { backoff } from './backoff.ts'
+import { pauseAfter } from './backoff.ts'
 import { Brokers, type Lane } from './brokers.ts'
 import { Compressor } from './compressor.ts'
 import type { RequestFor } from './connection.ts'
@@ -157,7 +157,7 @@ export class Cluster {
         const elapsed = this.clock.monotonic() - start
         // Nobody has ever answered: more likely a wrong address than a broker about to come back.
         if (!this.brokers.hasConnected && elapsed >= this.settings.bootstrapTimeoutMs) throw error
-        const pause = backoff(failures, this.settings, this.settings.transport.random)
+        const pause = pauseAfter(error, failures, this.settings, this.settings.transport.random)
         if (elapsed + pause >= timeoutMs) {
           throw failures === 0 ? error : new TimedOut(what, timeoutMs, { cause: error })
         }

@@ -3,7 +3,7 @@
  * have less than their share at hand. What is at hand is bounded, per partition and in all.
  */
 import { Fetch } from '../src/protocol/apis/fetch.ts'
-import { backoff } from './backoff.ts'
+import { pauseAfter } from './backoff.ts'
 import type { Lane } from './brokers.ts'
 import type { Cluster } from './cluster.ts'
 import type { ConsumerSettings } from './consumer-settings.ts'
@@ -140,7 +140,12 @@ export class Fetcher {
       if (response.errorCode !== 0) throw refused(response.errorCode, `fetch from broker ${leader}`)
       readers.forEach((reader, i) => {
         const answer = answerFor(reader, response, this.#cluster.metadata)
-        if (answer !== undefined && reader.version === versions[i]) this.#take(reader, answer)
+        if (answer === undefined || reader.version !== versions[i]) return
+        const hint = { ...answer.currentLeader, endpoints: response.nodeEndpoints }
+        const isTold =
+          answer.errorCode !== 0 && this.#cluster.metadata.learn(reader.topic, reader.partition, leader, hint)
+        // Then the new leader is asked as soon as this answer is done with.
+        if (!isTold) this.#take(reader, answer)
       })
     } catch (cause) {
       const error = asKafkaError(cause)
@@ -276,7 +281,8 @@ export class Fetcher {
     }
     this.#cluster.forget(error)
     settings.logger.debug({ code: error.code }, `consumer: ${error.message}`)
-    reader.retryAt = clock.monotonic() + backoff(reader.failures++, settings, settings.transport.random)
+    reader.retryAt =
+      clock.monotonic() + pauseAfter(error, reader.failures++, settings, settings.transport.random)
   }
 
   /** Topics come and go in the view of a broker; one that stays away was deleted. */

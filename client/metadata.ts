@@ -46,6 +46,15 @@ export interface BrokerMetadata {
   readonly rack: string | null
 }
 
+/** What the answer to a request at the wrong broker says of the right one. */
+export interface LeaderHint {
+  /** -1: it does not know. */
+  readonly leaderId: number
+  readonly leaderEpoch: number
+  /** Of the brokers that the answer names. */
+  readonly endpoints: readonly { nodeId: number; host: string; port: number }[]
+}
+
 interface Held {
   readonly topic: TopicMetadata
   lastUsed: number
@@ -84,6 +93,23 @@ export class Metadata {
     if (held === undefined) return undefined
     held.lastUsed = now
     return held.topic
+  }
+
+  /**
+   * Broker `asked` does not lead, and said who does (KIP-951). True when that can be believed: no older than what is known, and
+   * another broker; then there is nothing to wait for.
+   */
+  learn(name: string, index: number, asked: number, hint: LeaderHint): boolean {
+    const { leaderId, leaderEpoch, endpoints } = hint
+    const held = this.#topics.get(name)
+    const partition = held?.topic.partitions[index]
+    if (held === undefined || partition === undefined || leaderId < 0 || leaderId === asked) return false
+    if (leaderEpoch <= partition.leaderEpoch) return leaderEpoch === partition.leaderEpoch
+    for (const endpoint of endpoints) this.#brokers.add(endpoint)
+    if (this.#brokers.address(leaderId) === undefined) return false
+    const partitions = held.topic.partitions.with(index, { ...partition, leader: leaderId, leaderEpoch })
+    this.#topics.set(name, { ...held, topic: { ...held.topic, partitions } })
+    return true
   }
 
   /** Forgets how fresh it is: the next look-up asks a broker. */

@@ -6,6 +6,21 @@ import type { ProducerBatch } from './producer-batch.ts'
 
 export type PartitionAnswer = ResponseOf<typeof Produce>['responses'][number]['partitionResponses'][number]
 
+const openOutcomes = new Set<string>([
+  'NETWORK_EXCEPTION',
+  'REQUEST_TIMED_OUT',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+  'NOT_LEADER_OR_FOLLOWER',
+  'KAFKA_STORAGE_ERROR',
+  'UNKNOWN_SERVER_ERROR',
+])
+
+const gaps = new Set<string>([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+])
+
 /** At most one batch for each partition: brokers take no more. */
 export function produceRequest(
   batches: readonly ProducerBatch[],
@@ -48,4 +63,14 @@ export function refusalOf(
     'another record of its batch was refused',
   )
   return (i) => (reasons.has(i) ? new BrokerRefused('INVALID_RECORD', what, reasons.get(i)) : neighbour)
+}
+
+/** The broker has stored the batch, or yet will, for all that is known. */
+export function mayBeStored({ code }: KafkaError): boolean {
+  return openOutcomes.has(code)
+}
+
+/** The broker lacks something that was numbered before the batch (KIP-98). */
+export function isGapBefore({ code }: KafkaError): boolean {
+  return gaps.has(code)
 }

@@ -6,35 +6,27 @@
 import { errorName } from '../src/base/error-codes.ts'
 import { Produce } from '../src/protocol/apis/produce.ts'
 import type { ResponseOf } from '../src/protocol/notation.ts'
-import { backoff } from './backoff.ts'
+import { pauseAfter } from './backoff.ts'
 import type { Cluster } from './cluster.ts'
 import type { Connection } from './connection.ts'
 import { channels } from './diagnostics.ts'
 import { asKafkaError, BrokerRefused, type KafkaError, TimedOut } from './errors.ts'
 import type { Lifetime } from './lifetime.ts'
+import type { LeaderHint } from './metadata.ts'
 import type { PartitionQueue } from './partition-queue.ts'
-import { answerFor, type PartitionAnswer, produceRequest, refusalOf } from './produce-request.ts'
+import {
+  answerFor,
+  isGapBefore,
+  mayBeStored,
+  type PartitionAnswer,
+  produceRequest,
+  refusalOf,
+} from './produce-request.ts'
 import type { ProducerBatch } from './producer-batch.ts'
 import { ProducerIdentity } from './producer-identity.ts'
 import { type ProducerNode, ProducerNodes } from './producer-nodes.ts'
 import type { ProducerSettings } from './producer-settings.ts'
 import type { Timer } from './transport.ts'
-
-/** What a broker may answer although it has stored the batch, or yet will. */
-const openOutcomes = new Set<string>([
-  'NETWORK_EXCEPTION',
-  'REQUEST_TIMED_OUT',
-  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
-  'NOT_LEADER_OR_FOLLOWER',
-  'KAFKA_STORAGE_ERROR',
-  'UNKNOWN_SERVER_ERROR',
-])
-
-const gaps = new Set<string>([
-  'OUT_OF_ORDER_SEQUENCE_NUMBER',
-  'UNKNOWN_PRODUCER_ID',
-  'INVALID_PRODUCER_EPOCH',
-])
 
 export interface SenderEvents {
   /** A batch is settled: its bytes are free. */
@@ -251,36 +243,39 @@ export class Sender {
       } else if (errorName(answer.errorCode) === 'DUPLICATE_SEQUENCE_NUMBER') {
         this.#succeed(batch, -1, -1)
       } else {
-        this.#refused(batch, answer)
+        this.#refused(batch, answer, response.nodeEndpoints)
       }
     }
   }
 
-  #refused(batch: ProducerBatch, answer: PartitionAnswer): void {
+  #refused(batch: ProducerBatch, answer: PartitionAnswer, endpoints: LeaderHint['endpoints']): void {
     const errorOf = refusalOf(batch, answer)
     if (errorName(answer.errorCode) === 'MESSAGE_TOO_LARGE' && batch.count > 1 && !batch.isSettled) {
       batch.home.replace(batch, batch.split())
     } else if (answer.recordErrors.length > 0) {
       this.#settle(batch, false, errorOf)
     } else {
-      this.#comeBack(batch, errorOf(0))
+      const { topic, index, inFlightNode } = batch.home
+      const hint = { ...answer.currentLeader, endpoints }
+      const isTold = this.#cluster.metadata.learn(topic, index, inFlightNode, hint)
+      this.#comeBack(batch, errorOf(0), isTold)
     }
   }
 
-  /** A batch was not acknowledged: again, or for good. */
-  #comeBack(batch: ProducerBatch, error: KafkaError): void {
+  /** A batch was not acknowledged: again, or for good. With `isTold` it is known who will take it. */
+  #comeBack(batch: ProducerBatch, error: KafkaError, isTold = false): void {
     const partition = batch.home
     batch.lastError = error
-    if (openOutcomes.has(error.code)) batch.mayBeStored = true
-    const isGap = batch.identity !== null && gaps.has(error.code)
+    if (mayBeStored(error)) batch.mayBeStored = true
+    const isGap = batch.identity !== null && isGapBefore(error)
     if (batch.isSettled || !(isGap || error.retriable)) {
       this.#settle(batch, false, () => error)
       return
     }
     if (isGap) partition.reportGap(batch)
-    else this.#cluster.forget(error)
-    const pause = backoff(partition.failures, this.#cluster.settings, this.#cluster.settings.transport.random)
-    partition.putBack(batch, this.#cluster.clock.monotonic() + (isGap ? 0 : pause))
+    else if (!isTold) this.#cluster.forget(error)
+    const pause = isGap || isTold ? 0 : this.#pauseAfter(partition, error)
+    partition.putBack(batch, this.#cluster.clock.monotonic() + pause)
   }
 
   #putBackAll(batches: readonly ProducerBatch[], error: KafkaError): void {
@@ -358,8 +353,13 @@ export class Sender {
 
   #backOff(partition: PartitionQueue, error: KafkaError): void {
     this.#fault(error)
-    const { settings, clock } = this.#cluster
-    partition.retryAt = clock.monotonic() + backoff(partition.failures++, settings, settings.transport.random)
+    partition.retryAt = this.#cluster.clock.monotonic() + this.#pauseAfter(partition, error)
+    partition.failures++
+  }
+
+  #pauseAfter({ failures }: PartitionQueue, error: KafkaError): number {
+    const { settings } = this.#cluster
+    return pauseAfter(error, failures, settings, settings.transport.random)
   }
 
   #fault(error: KafkaError): void {

@@ -29,6 +29,8 @@ export interface ClientOptions {
   /** retry.backoff.ms and retry.backoff.max.ms: doubled from the first to the second, +-20 %. */
   readonly retryBackoffMs?: number
   readonly retryBackoffMaxMs?: number
+  /** In place of retryBackoffMs, when shorter, after a broker said that it does not lead or coordinate: its successor is soon found. */
+  readonly leaderBackoffMs?: number
   /** metadata.max.age.ms */
   readonly metadataMaxAgeMs?: number
   /** max.in.flight.requests.per.connection */
@@ -65,6 +67,7 @@ export function settingsOf(options: ClientOptions): ClientSettings {
     topicTimeoutMs: 5_000,
     retryBackoffMs: 100,
     retryBackoffMaxMs: 1_000,
+    leaderBackoffMs: 20,
     metadataMaxAgeMs: 300_000,
     inFlightMax: 5,
     queueMax: 1_000,
@@ -91,6 +94,7 @@ const durations = [
   'topicTimeoutMs',
   'retryBackoffMs',
   'retryBackoffMaxMs',
+  'leaderBackoffMs',
   'metadataMaxAgeMs',
 ] as const
 

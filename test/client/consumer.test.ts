@@ -125,6 +125,47 @@ async function take(records: AsyncIterable<ConsumerRecord>, count: number): Prom
   return offsets
 }
 
+t.test('a broker that no longer leads names its successor: it is asked at once', async (t) => {
+  const log = new Log()
+  const { broker, client } = await fixture(t, log)
+  const successor = await ScriptedBroker.listen(t, { orders: 1 })
+  log.serve(successor)
+  const patient = new Client({ bootstrap: broker.bootstrap, retryBackoffMs: 60_000, leaderBackoffMs: 60_000 })
+  t.teardown(() => patient.close({ timeoutMs: 100 }))
+  await client.close()
+  const consumer = patient.consumer({ topics: ['orders'], from: 'beginning', prefetchBytesMax: 1 })
+  const first = await take(consumer, 1)
+
+  log.end = 20
+  log.epoch = 4
+  broker.on(Fetch, (request) => ({
+    errorCode: 0,
+    sessionId: 0,
+    responses: request.topics.map(({ topic, topicId, partitions }) => ({
+      topic,
+      topicId,
+      partitions: partitions.map(({ partition }) => ({
+        partitionIndex: partition,
+        errorCode: errorCode('NOT_LEADER_OR_FOLLOWER'),
+        highWatermark: -1,
+        abortedTransactions: null,
+        records: [],
+        currentLeader: { leaderId: 2, leaderEpoch: 4 },
+      })),
+    })),
+    nodeEndpoints: [{ nodeId: 2, host: '127.0.0.1', port: successor.port, rack: null }],
+  }))
+  const rest = await take(consumer, 19)
+  t.same(
+    [...first, ...rest],
+    Array.from({ length: 20 }, (_, i) => i),
+  )
+  t.ok(
+    successor.seen.some(({ api }) => api === 'Fetch'),
+    'from the broker that was named',
+  )
+})
+
 for (const fetchVersionMax of [17, 11]) {
   t.test(`a log that lost what was read (Fetch ${fetchVersionMax})`, async (t) => {
     const heard: Truncation[] = []

@@ -124,6 +124,33 @@ t.test('a batch that fails among others in flight: all are stored, in order', as
   )
 })
 
+t.test('a broker that no longer leads names its successor: it is asked at once', async (t) => {
+  const successor = await ScriptedBroker.listen(t, { orders: 1 })
+  const earlier = await ScriptedBroker.listen(t, { orders: 1 })
+  // Who waits, or asks for metadata again, does not end before this test is given up.
+  const client = new Client({ bootstrap: earlier.bootstrap, retryBackoffMs: 60_000, leaderBackoffMs: 60_000 })
+  t.teardown(() => client.close({ timeoutMs: 100 }))
+  const producer = client.producer({ batchBytesMax: 200 })
+  await producer.sendAll(numbers(10).map((value) => ({ topic: 'orders', value })))
+
+  const currentLeader = { leaderId: 2, leaderEpoch: 1 }
+  earlier.on(Produce, (request) => {
+    const { responses } = earlier.refuse(request, 'NOT_LEADER_OR_FOLLOWER')
+    const told = responses.map((topic) => ({
+      ...topic,
+      partitionResponses: topic.partitionResponses.map((row) => ({ ...row, currentLeader })),
+    }))
+    const nodeEndpoints = [{ nodeId: 2, host: '127.0.0.1', port: successor.port, rack: null }]
+    return { responses: told, nodeEndpoints }
+  })
+  // The log goes with the leadership, with what it knows of producers.
+  successor.logs.set('orders-0', earlier.log('orders', 0))
+  const asked = earlier.seen.filter(({ api }) => api === 'Metadata').length
+  await producer.sendAll(numbers(200).map((value) => ({ topic: 'orders', value })))
+  t.same(values(successor), [...numbers(10), ...numbers(200)], 'batches in flight came after one another')
+  t.equal(earlier.seen.filter(({ api }) => api === 'Metadata').length, asked)
+})
+
 t.test('faults of every kind, at random: every record once and in order', async (t) => {
   const { broker, producer } = await fixture(t, { orders: 4 }, { batchBytesMax: 500, requestBytesMax: 1_500 })
   let seed = 20_261_121
