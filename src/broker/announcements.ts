@@ -3,7 +3,7 @@
  * everything when a broker comes (back). What a broker did not take is kept for it, one entry a partition, and told again.
  */
 
-import { Reader, Writer } from '../base/bytes.ts'
+import { Reader } from '../base/bytes.ts'
 import { Refused } from '../base/errors.ts'
 import type { Clock, Timer } from '../io/world.ts'
 import { callKinds, leaders as leadersLayout } from '../protocol/peer/call-kinds.ts'
@@ -13,6 +13,7 @@ import type { BrokerEvent } from './broker.ts'
 import { keyOf } from './hosted.ts'
 import type { Leaders, PartitionLeader } from './leaders.ts'
 import type { Partition } from './partition.ts'
+import { bytesOf } from './peer-payload.ts'
 
 export interface AnnouncementsOptions {
   readonly nodeId: number
@@ -213,7 +214,5 @@ function leaderIn(leaderId: number, { epoch, isr }: Pick<Entry, 'epoch' | 'isr'>
 }
 
 function encode(partitions: Entry[]): Buffer {
-  const writer = new Writer()
-  leadersLayout.encode(writer, { partitions }, peerVersions[1])
-  return Buffer.concat(writer.finish())
+  return bytesOf((writer) => leadersLayout.encode(writer, { partitions }, peerVersions[1]))
 }
