@@ -73,6 +73,7 @@ async function open(
     topicSettings(settings, configs),
   )
   replica.onAdvance(reportOnce(options))
+  if (replica.voters.length > 1) replica.onAdvance(reportLeader(options))
   const executor = await Executor.open({
     machine: cluster,
     replica,
@@ -98,6 +99,17 @@ function checkPresence(folder: DataFolder): void {
     `the data folder ${folder.path} belongs to cluster ${clusterId}, and the cluster's own log is missing: ` +
       `restore ${folder.partitionFolder(clusterLogName)}, or move the whole folder away and start with a new one`,
   )
+}
+
+/** Nothing about topics and brokers changes while nobody leads the cluster, so its leader is told of, unlike those of partitions. */
+function reportLeader({ nodeId, onEvent }: HostedOptions): (replica: Replica) => void {
+  let toldEpoch = -1
+  return ({ leaderId, epoch, isReady }) => {
+    if (leaderId < 0 || epoch === toldEpoch || (leaderId === nodeId && !isReady)) return
+    toldEpoch = epoch
+    const who = leaderId === nodeId ? 'this broker' : `broker ${leaderId}`
+    onEvent({ level: 'info', event: 'cluster.leader', message: `${who} leads the cluster, epoch ${epoch}` })
+  }
 }
 
 function reportOnce({ folder, onEvent }: HostedOptions): (replica: Replica) => void {

@@ -23,7 +23,7 @@ import { Coordinators } from './coordinators.ts'
 import { DataFolder } from './data-folder.ts'
 import { DiskSpace } from './disk-space.ts'
 import { GroupsTopic } from './groups-topic.ts'
-import { hostSettings, quietly } from './host-settings.ts'
+import { hostSettings } from './host-settings.ts'
 import { type HostedOptions, HostedPartitions } from './hosted.ts'
 import { HostedTopics } from './hosted-topics.ts'
 import { type Voter, withDisks } from './identity.ts'
@@ -115,7 +115,7 @@ export class LocalBroker implements Broker {
       diskId,
       outbox: { send: (to, some) => network?.send(to, some), pulse: (to, one) => network?.pulse(to, one) },
       settings: hostSettings(settings),
-      onEvent: (event) => onEvent(quietly(event)),
+      onEvent,
     })
     const image = emptyClusterState()
     let broker: LocalBroker | null = null

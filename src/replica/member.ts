@@ -336,7 +336,7 @@ export class Member implements Replica {
     if (hasLost) this.#refuseAll(leadershipLost(), notLeader(this.name))
     this.#confirmations.turnOver()
     if (hasTurned && this.voters.length > 1) {
-      this.#tell('info', 'replica.role', `${role}${isReady ? ', ready' : ''}, epoch ${epoch}`)
+      this.#tell('debug', 'replica.role', `${role}${isReady ? ', ready' : ''}, epoch ${epoch}`)
     }
     if (committed === 'fallen') this.#tell('warn', 'replica.cut.below.commit', this.#committed.sentence)
     this.#uncommitted.commit(this.highWatermark)

@@ -12,7 +12,7 @@ export interface ReplicaEvent {
 export type ReplicaEventName =
   /** The disk failed this partition: it is offline until the broker restarts. */
   | 'replica.faulted'
-  /** A member of a quorum of several has another role, epoch or leader. */
+  /** A member of a quorum of several has another role, epoch or leader: thousands at once, when a broker comes or goes. */
   | 'replica.role'
   /** What was acknowledged was cut: others had lost it with their power, where written counts as durable. */
   | 'replica.cut.below.commit'
