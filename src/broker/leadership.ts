@@ -8,6 +8,7 @@ import type { Replica } from '../replica/replica.ts'
 import type { BrokerEvent } from './broker.ts'
 import type { Leaders } from './leaders.ts'
 import type { Partition } from './partition.ts'
+import { Pauses } from './pauses.ts'
 
 export interface LeadershipOptions {
   readonly nodeId: number
@@ -36,25 +37,31 @@ const againMs = 3000
 
 export class Leadership {
   readonly #options: LeadershipOptions
+  readonly #pauses: Pauses
+  /** Until leaders are looked at again. */
   #timer: Timer | null = null
-  #isStopped = false
+  #isLeaving = false
+  #isClosed = false
 
   constructor(options: LeadershipOptions) {
     this.#options = options
+    this.#pauses = new Pauses(options.clock)
   }
 
   start(): void {
     const intervalMs = this.#options.intervalMs()
-    if (this.#isStopped || intervalMs === Infinity) return
+    if (this.#isLeaving || intervalMs === Infinity) return
     this.#timer = this.#options.clock.setTimer(intervalMs, () => {
       this.#balance()
       this.start()
     })
   }
 
-  stop(): void {
-    this.#isStopped = true
-    this.#timer?.cancel()
+  /** Nothing is waited for any more. */
+  close(): void {
+    this.#leave()
+    this.#isClosed = true
+    this.#pauses.close()
   }
 
   /** See Controller.transferLeadership. */
@@ -68,6 +75,7 @@ export class Leadership {
     for (;;) {
       const leader = leaders.leaderOf(topicId, index)
       if (leader === to) return
+      if (this.#isClosed) throw new Refused('REQUEST_TIMED_OUT', 'this broker stops')
       const nowMs = clock.monotonic()
       if (nowMs >= endMs) throw new Refused('REQUEST_TIMED_OUT', `broker ${to} does not lead yet`)
       // A transfer gives up by itself, for instance when the heir was not quick enough.
@@ -76,7 +84,7 @@ export class Leadership {
         if (leader !== nodeId) await ask(leader, topicId, index, to)
         else this.transfer(topicId, index, to)
       }
-      await new Promise<void>((resolve) => void clock.setTimer(lookMs, resolve))
+      await this.#pauses.wait(lookMs)
     }
   }
 
@@ -105,7 +113,7 @@ export class Leadership {
 
   /** Hands over all that is led here and has somebody else; resolves when that is done, or the time over. */
   async handOver(also: readonly Replica[], timeoutMs: number): Promise<void> {
-    this.stop()
+    this.#leave()
     const { clock } = this.#options
     const endMs = clock.monotonic() + timeoutMs
     const asked = new Map<Replica, { atMs: number; attempts: number }>()
@@ -113,7 +121,7 @@ export class Leadership {
     for (;;) {
       const nowMs = clock.monotonic()
       const led = all().filter((replica) => replica.isReady && this.#others(replica).length > 0)
-      if (led.length === 0 || nowMs >= endMs) break
+      if (led.length === 0 || nowMs >= endMs || this.#isClosed) break
       let underWay = 0
       for (const replica of led) {
         const { atMs, attempts } = asked.get(replica) ?? { atMs: -Infinity, attempts: 0 }
@@ -125,7 +133,7 @@ export class Leadership {
           replica.transferLeadership(others[attempts % others.length] ?? -1)
         }
       }
-      await new Promise<void>((resolve) => void clock.setTimer(lookMs, resolve))
+      await this.#pauses.wait(lookMs)
     }
     const kept = all().filter((replica) => replica.isReady && replica.voters.length > 1).length
     if (kept === 0) return
@@ -134,6 +142,12 @@ export class Leadership {
       event: 'leadership.kept',
       message: `${kept} partitions could not be handed over: no other broker that stays keeps up with them`,
     })
+  }
+
+  /** What is led here goes to others: nothing comes back. */
+  #leave(): void {
+    this.#isLeaving = true
+    this.#timer?.cancel()
   }
 
   #others({ inSync }: Replica): number[] {

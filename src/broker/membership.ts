@@ -213,7 +213,7 @@ export class Membership {
 
   /** Nothing is begun any more. The peers are still there: what is under way may need them. */
   async stop(): Promise<void> {
-    this.leadership.stop()
+    this.leadership.close()
     this.#reassignments.close()
     this.#repairs.close()
     this.#announcements.close()
