@@ -13,10 +13,14 @@ export class Cluster {
   readonly net: SimNet
   readonly machines: readonly Machine[]
   readonly quorums: Quorums
+  readonly #clock: VirtualClock
+  /** Since when each link is cut, monotonic ms; by its ends. */
+  readonly #cutSince = new Map<string, number>()
 
   constructor(plan: Plan, clock: VirtualClock, random: SeededRandom, recorder: Recorder, quorums: Quorums) {
     const { brokers, voters, settings } = plan
     this.quorums = quorums
+    this.#clock = clock
     this.net = new SimNet({ clock, random: random.fork('net'), shape: plan.net })
     this.machines = brokers.map((nodeId) => {
       const machine = new Machine({
@@ -42,11 +46,25 @@ export class Cluster {
   }
 
   cut(links: readonly Link[]): void {
-    for (const [from, to] of links) this.net.cut(hostOf(from), hostOf(to))
+    for (const link of links) {
+      const [from, to] = link
+      this.net.cut(hostOf(from), hostOf(to))
+      if (!this.#cutSince.has(link.join())) this.#cutSince.set(link.join(), this.#clock.monotonic())
+    }
   }
 
   heal(links: readonly Link[]): void {
-    for (const [from, to] of links) this.net.heal(hostOf(from), hostOf(to))
+    for (const link of links) {
+      const [from, to] = link
+      this.net.heal(hostOf(from), hostOf(to))
+      this.#cutSince.delete(link.join())
+    }
+  }
+
+  /** How long nothing has come from this broker to any other, or the other way round, ms; 0 when something may. */
+  isolatedForMs(nodeId: number): number {
+    const nowMs = this.#clock.monotonic()
+    return Math.min(...this.linksOf(nodeId).map((link) => nowMs - (this.#cutSince.get(link.join()) ?? nowMs)))
   }
 
   /** From all other brokers, both ways. Clients still reach it. */
@@ -62,6 +80,7 @@ export class Cluster {
   /** From now on it is a good net. */
   healNet(): void {
     this.net.healAll()
+    this.#cutSince.clear()
     this.net.shapeAll(quickPath)
   }
 }
