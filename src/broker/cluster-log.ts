@@ -71,6 +71,7 @@ async function open(
     folder.partitionFolder(clusterLogName),
     { voters: founders, disks: new Map(disks) },
     topicSettings(settings, configs),
+    true,
   )
   replica.onAdvance(reportOnce(options))
   if (replica.voters.length > 1) replica.onAdvance(reportLeader(options))

@@ -16,6 +16,7 @@ import type { ReplicaHost } from '../replica/replica-host.ts'
 import type { BrokerEvent } from './broker.ts'
 import type { DataFolder } from './data-folder.ts'
 import type { DiskSpace } from './disk-space.ts'
+import { isInternalTopic } from './internal-topics.ts'
 import { Partition } from './partition.ts'
 
 export interface HostedOptions {
@@ -127,7 +128,9 @@ export class HostedPartitions {
       if (folder.forgotten.of(key) === 'damaged')
         throw new Faulted('bytes', `open ${topic.name}-${index}: it was damaged`)
       const founders = this.#founders(topic, index)
-      const replica = await this.openReplica(key, folder.partitionFolder(key), founders, effective)
+      const hasMachine = isInternalTopic(topic.name)
+      const place = folder.partitionFolder(key)
+      const replica = await this.openReplica(key, place, founders, effective, hasMachine)
       const onDamaged = (fault: Faulted) => {
         if (this.#onDamaged(topic, index, fault)) this.#faults.set(key, fault)
       }
@@ -200,6 +203,7 @@ export class HostedPartitions {
     folder: string,
     founders: Founders,
     settings: TopicSettings,
+    hasMachine: boolean,
   ): Promise<Replica> {
     const { world, files, host, onEvent } = this.#options
     const log = await openLog({
@@ -214,6 +218,7 @@ export class HostedPartitions {
       folder,
       log,
       ...founders,
+      hasMachine,
       settings: replicaSettings(settings, this.#options.settings),
     })
   }

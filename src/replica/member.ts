@@ -70,6 +70,7 @@ export class Member implements Replica {
     this.#starts = new StartMoves({
       name,
       log,
+      retainedFrom: options.hasMachine ? 0 : Infinity,
       run: (work) => this.#loop.inFlight.run(work),
       onRaised: (position) => this.#loop.trimmed(position),
       onFault: (error) => this.#fail(error),
@@ -335,9 +336,8 @@ export class Member implements Replica {
     const hasLost = told.role === 'leader' && (role !== 'leader' || epoch !== told.epoch)
     if (hasLost) this.#refuseAll(leadershipLost(), notLeader(this.name))
     this.#confirmations.turnOver()
-    if (hasTurned && this.voters.length > 1) {
+    if (hasTurned && this.voters.length > 1)
       this.#tell('debug', 'replica.role', `${role}${isReady ? ', ready' : ''}, epoch ${epoch}`)
-    }
     if (committed === 'fallen') this.#tell('warn', 'replica.cut.below.commit', this.#committed.sentence)
     this.#uncommitted.commit(this.highWatermark)
     this.#waiters.release(this.#acknowledged)

@@ -74,6 +74,8 @@ export interface OpenOptions {
   readonly voters: readonly number[]
   /** Disks of these voters when the quorum was decided on; whoever is missing is not checked (R-32). */
   readonly disks?: ReadonlyMap<number, string>
+  /** A machine grows from this log: nothing goes from it before the machine has said what it has an image of. Absent: false. */
+  readonly hasMachine?: boolean
   readonly settings: ReplicaSettings
 }
 
@@ -161,7 +163,7 @@ export class ReplicaHost {
     return new Promise((resolve) => resolve(this.#open(options)))
   }
 
-  #open({ name, folder, log, voters, disks, settings }: OpenOptions): Member {
+  #open({ name, folder, log, voters, disks, hasMachine = false, settings }: OpenOptions): Member {
     assert(!this.#isClosed, 'members are opened before their host closes')
     assert(!this.#members.has(name), `'${name}' is opened once`)
     const { world, nodeId } = this.#options
@@ -193,6 +195,7 @@ export class ReplicaHost {
         pieceBytes: this.#raftSettings.appendBytesMax,
         bytesMax: this.#options.settings.imageBytesMax ?? 1_073_741_824,
       },
+      hasMachine,
       settings,
       slowLeader: this.#options.settings.slowLeader ?? null,
       surroundings: this.#surroundings,

@@ -52,7 +52,7 @@ export interface Replica {
   raiseStart(offset: number): Promise<number>
   /**
    * Keeps what lies at and above `offset` in this member's log, whatever start is decided, until told otherwise: a machine's
-   * own image has not come further yet. Never called: nothing is kept.
+   * own image has not come further yet. Never called: nothing is kept, or everything where the member was opened for a machine.
    */
   retainFrom(offset: number): void
   /**

@@ -15,6 +15,8 @@ interface Move {
 export interface StartMovesOptions {
   readonly name: string
   readonly log: Log
+  /** To begin with. */
+  readonly retainedFrom: number
   readonly run: (work: Promise<void>) => void
   /** The lowest position that the log still holds is this one now. */
   readonly onRaised: (position: number) => void
@@ -26,10 +28,11 @@ export class StartMoves {
   #moves: Move[] = []
   #isRaising = false
   /** The first offset that must stay; see Replica.retainFrom. */
-  retainedFrom = Infinity
+  retainedFrom: number
 
   constructor(options: StartMovesOptions) {
     this.#options = options
+    this.retainedFrom = options.retainedFrom
   }
 
   /** What the journal holds and was not carried out before the last stop. */

@@ -46,6 +46,7 @@ export interface MemberOptions {
   readonly identities: Identities
   /** One piece of an image, and the largest image. */
   readonly images: { readonly pieceBytes: number; readonly bytesMax: number }
+  readonly hasMachine: boolean
   readonly settings: ReplicaSettings
   /** null: it leads however slow its disk is. */
   readonly slowLeader: SlowLeaderSettings | null

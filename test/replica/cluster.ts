@@ -18,6 +18,7 @@ export class Cluster {
   pulses = 0
   voters: readonly number[]
   settings: Partial<ReplicaSettings> = {}
+  hasMachine = false
   /** Disks of the voters, when the quorum was decided on. */
   disks: ReadonlyMap<number, string> = new Map()
   readonly #held: (() => void)[] = []
@@ -53,9 +54,9 @@ export class Cluster {
   }
 
   async start(id: number, name = 't-0'): Promise<Member> {
-    const { voters, settings, disks } = this
+    const { voters, settings, disks, hasMachine } = this
     const own = voters.includes(id) ? voters : []
-    const member = await (this.brokers[id - 1] as Broker).open(name, own, settings, disks)
+    const member = await (this.brokers[id - 1] as Broker).open(name, own, settings, disks, hasMachine)
     this.members[id - 1] = member
     return member
   }

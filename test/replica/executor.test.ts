@@ -4,6 +4,7 @@ import type { Log } from '../../src/log/log.ts'
 import { Executor } from '../../src/replica/executor.ts'
 import type { ExecutorSettings } from '../../src/replica/executor-options.ts'
 import type { Replica } from '../../src/replica/replica.ts'
+import { Cluster } from './cluster.ts'
 import { type Change, type Counters, counters } from './counters.ts'
 import { Broker } from './fixture.ts'
 
@@ -364,4 +365,38 @@ t.test('reading goes on while a long log is replayed', async (t) => {
     4000,
   )
   t.ok(reads > 3, `${reads} reads`)
+})
+
+t.test('what has no image yet is kept, also between a start and the loading of the machine', async (t) => {
+  const cluster = new Cluster()
+  cluster.hasMachine = true
+  await cluster.open()
+  const leader = await cluster.leader()
+  const [behind = 0] = cluster.ids.filter((id) => id !== cluster.idOf(leader))
+  const broker = cluster.brokers[behind - 1] as Broker
+  // Images come at other times on each of them.
+  const executor = await openOn(cluster.brokers[cluster.idOf(leader) - 1] as Broker, leader, {
+    imageEveryChanges: 5,
+  })
+  await openOn(broker, cluster.member(behind))
+  for (let i = 0; i < 12; i++) {
+    const added = executor.execute({ type: 'add', name: 'x', by: 1 })
+    await cluster.clock.advance(50)
+    t.equal(await added, i + 1)
+  }
+  t.ok(leader.log.start > 0, 'the leader has an image, and its log begins there')
+  t.equal(cluster.member(behind).log.start, 0, 'this one has none')
+
+  broker.kill()
+  const again = await cluster.start(behind)
+  await cluster.clock.advance(500)
+  t.equal(again.log.start, 0, 'nor now, while its machine is not loaded')
+  const reopened = await openOn(broker, again)
+  t.same(
+    broker.events.filter(({ event }) => event === 'machine.failed'),
+    [],
+  )
+  ;(await cluster.leader()).transferLeadership(behind)
+  await Promise.all([reopened.whenReady(), cluster.clock.advance(1000)])
+  t.equal(reopened.query(total('x')), 12)
 })

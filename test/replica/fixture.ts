@@ -121,10 +121,19 @@ export class Broker {
     voters: readonly number[] = [this.id],
     settings: Partial<ReplicaSettings> = {},
     disks: ReadonlyMap<number, string> = new Map(),
+    hasMachine = false,
   ): Promise<Member> {
     const log = await this.openLog(name)
-    const folder = `/data/${name}`
-    return await this.host.open({ name, folder, log, voters, disks, settings: { ...synced, ...settings } })
+    const own = { ...synced, ...settings }
+    return await this.host.open({
+      name,
+      folder: `/data/${name}`,
+      log,
+      voters,
+      disks,
+      hasMachine,
+      settings: own,
+    })
   }
 
   /** The process ends without a word, and starts again; what it wrote is there. */
