@@ -11,6 +11,9 @@ export function hostSettings(settings: Settings): HostSettings {
     tickMs: settings.get('lograft.tick.ms'),
     electionTimeoutMs: settings.get('lograft.election.timeout.ms'),
     heartbeatMs: settings.get('lograft.heartbeat.ms'),
+    appendBytesMax: settings.get('lograft.append.bytes.max'),
+    inflightBytesMax: settings.get('lograft.append.inflight.bytes.max'),
+    inflightAppendsMax: settings.get('lograft.appends.in.flight.max'),
     syncsInFlightMax: settings.get('lograft.syncs.in.flight.max'),
   }
 }

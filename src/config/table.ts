@@ -259,6 +259,23 @@ export const table = {
   'lograft.tick.ms': int(50, 'The beat of elections, heartbeats and housekeeping, ms.', { min: 1 }),
   'lograft.heartbeat.ms': int(150, 'How often a leader shows that it lives, ms.', { min: 1 }),
   'lograft.election.timeout.ms': int(1500, 'Silence after which a leader is given up, ms.', { min: 10 }),
+  'lograft.append.bytes.max': int(
+    1_048_576,
+    'About the size of one append to a follower, and of one piece of an image, bytes.',
+    { min: 1 },
+  ),
+  'lograft.append.inflight.bytes.max': int(
+    8_388_608,
+    'Bytes sent to one follower of one partition and not yet on its disk.',
+    { min: 1 },
+  ),
+  'lograft.appends.in.flight.max': int(
+    64,
+    'Appends sent to one follower of one partition and not yet on its disk.',
+    {
+      min: 1,
+    },
+  ),
   'lograft.slow.leader.ms': int(
     200,
     'A leader whose disk takes this long, and four times as long as the fastest of the others, hands over, ms; 0: never.',
