@@ -65,7 +65,8 @@ export class GroupsTopic {
     }
   }
 
-  async #open(machine: GroupsMachine, { replica, index }: Partition): Promise<GroupExecutor | undefined> {
+  async #open(machine: GroupsMachine, partition: Partition): Promise<GroupExecutor | undefined> {
+    const { replica, index } = partition
     const { clock, settings, onEvent } = this.#options
     try {
       return await Executor.open({
@@ -78,6 +79,9 @@ export class GroupsTopic {
         onServing: () => {
           const executor = this.executors[index]
           if (executor !== undefined) this.onServing(executor)
+        },
+        onFailed: (cause) => {
+          if (cause instanceof Faulted && cause.door === 'bytes') partition.damaged(cause)
         },
       })
     } catch (error) {

@@ -88,6 +88,11 @@ export class Partition {
     this.#unsubscribe = options.replica.onAdvance(() => this.#moved())
   }
 
+  /** What grows from its log cannot be read: it needs to be repaired as if the log itself could not. */
+  damaged(fault: Faulted): void {
+    if (!this.#isClosed) this.#onDamaged(fault)
+  }
+
   get settings(): TopicSettings {
     return this.#settings
   }

@@ -35,5 +35,7 @@ export interface ExecutorOptions<
   readonly onJumped?: (state: Readonly<State>) => void
   /** This member leads, and decides from now on. */
   readonly onServing?: () => void
+  /** It serves no more, and does not follow either: the disk failed, or what lies on it gives no state. */
+  readonly onFailed?: (cause: unknown) => void
   readonly onEvent: (event: ReplicaEvent) => void
 }

@@ -391,6 +391,7 @@ export class Executor<
     const message = error instanceof Error ? error.message : String(error)
     this.#event('error', 'machine.failed', `stopped serving: ${message}`)
     this.#settle()
+    this.#options.onFailed?.(error)
   }
 
   #event(level: ReplicaEvent['level'], event: ReplicaEvent['event'], message: string): void {

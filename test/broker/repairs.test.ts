@@ -151,6 +151,36 @@ t.test('with two replicas there is no majority without the damaged one', async (
   t.same(brokers.saidBy(damaged, 'partition.quarantined'), [], 'it is left as it is')
 })
 
+t.test('a coordinator whose image is damaged', async (t) => {
+  const brokers = await begun(t, 3, {
+    'offsets.topic.num.partitions': 1,
+    'lograft.image.changes.max': 5,
+  })
+  const read = async (groupId: string, count: number): Promise<number> => {
+    const consumer = brokers.client().consumer({ topics: [topic], groupId, from: 'beginning' })
+    let last = -1
+    for await (const { offset } of consumer) {
+      last = Number(offset)
+      if (--count === 0) break
+    }
+    await consumer.close()
+    return last
+  }
+  for (let round = 0; round < 6; round++) await read('billing', 10)
+  await brokers.stopOne(1)
+  const mount = brokers.diskOf(1).mount()
+  const images = brokers.partitionsOn(1).flatMap((name) => {
+    const folder = `/data/partitions/${name}`
+    return mount.list(folder).flatMap((file) => (file.endsWith('.image') ? [`${folder}/${file}`] : []))
+  })
+  t.equal(images.length, 1, 'of the coordinator alone')
+  flip(brokers, 1, images[0], 40)
+  await brokers.start(1)
+  await brokers.until(() => brokers.saidBy(1, 'partition.repaired').length === 1)
+  await brokers.stopOne(2)
+  t.equal(await read('billing', 1), 54, 'the group goes on where it was, with the repaired replica')
+})
+
 t.test('committed offsets in a damaged partition', async (t) => {
   const brokers = await begun(t, 3, {
     'offsets.topic.num.partitions': 1,
