@@ -27,7 +27,8 @@ export class Durability {
    * Written since the last sync. Of a sealed one the index counts, too: it is never checked as a whole again.
    */
   readonly #segments = new Map<Segment, { isSealed: boolean }>()
-  #isFolderDirty = false
+  /** Names in it may not be durable. Before the first sync ever that of the journal is not: a barrier must never outlive it. */
+  #isFolderDirty: boolean
   /** The name of the folder itself may not be durable: until the first sync ever. */
   #isParentDirty: boolean
   /** Syncs under way, and what they will have made durable: lowered by truncations, never raised. */
@@ -41,6 +42,7 @@ export class Durability {
     this.#snapshots = options.snapshots
     this.#barrier = options.barrier
     this.#position = position
+    this.#isFolderDirty = !options.barrier.exists
     this.#isParentDirty = !options.barrier.exists
   }
 

@@ -132,6 +132,12 @@ const scripts: Record<string, (s: Script) => Promise<void>> = {
     s.append(2)
     await s.sync()
   },
+  'no batch yet': async (s) => {
+    s.epoch()
+    await s.sync()
+    s.epoch()
+    await s.sync()
+  },
   'marks between batches': async (s) => {
     s.epoch()
     for (let i = 0; i < 4; i++) {
