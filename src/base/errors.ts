@@ -37,3 +37,8 @@ export class Faulted extends Error {
     )
   }
 }
+
+/** What was thrown, for a sentence: it need not be an Error. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

@@ -22,7 +22,3 @@ export function systemCode(error: unknown): string | undefined {
   }
   return undefined
 }
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}

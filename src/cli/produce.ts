@@ -1,10 +1,12 @@
 /** `lograft produce`: lines to records. */
+
 import { createReadStream, statSync } from 'node:fs'
 import type { KafkaError } from '../../client/errors.ts'
 import type { Producer } from '../../client/producer.ts'
 import type { ProducerOptions } from '../../client/producer-settings.ts'
 import type { RecordPlace } from '../../client/record.ts'
-import { Failure, messageOf, WrongUsage } from './failure.ts'
+import { messageOf } from '../base/errors.ts'
+import { Failure, WrongUsage } from './failure.ts'
 import { lineLists } from './lines.ts'
 import { type ClientFlags, failureOf, withClient } from './session.ts'
 import { interruption, isWatched, printJson, progress, say } from './terminal.ts'

@@ -1,8 +1,10 @@
 /** A plan of moves in the JSON of Kafka's own tools: `{"version":1,"partitions":[{"topic":"t","partition":0,"replicas":[1,2]}]}`. */
+
 import { readFile } from 'node:fs/promises'
 import type { Reassignment } from '../../client/admin-reassignments.ts'
 import { nameOf } from '../../client/partition.ts'
-import { messageOf, WrongUsage } from './failure.ts'
+import { messageOf } from '../base/errors.ts'
+import { WrongUsage } from './failure.ts'
 
 /** @throws WrongUsage naming what is wrong in the file */
 export async function readReassignments(path: string): Promise<Reassignment[]> {

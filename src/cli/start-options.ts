@@ -4,11 +4,11 @@
  */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { Refused } from '../base/errors.ts'
+import { messageOf, Refused } from '../base/errors.ts'
 import { fromEnvironment, parseProperties } from '../config/properties.ts'
 import { Settings } from '../config/settings.ts'
 import { table } from '../config/table.ts'
-import { messageOf, WrongUsage } from './failure.ts'
+import { WrongUsage } from './failure.ts'
 import { type HostPort, type Voter, voters as votersIn } from './option-values.ts'
 
 export interface StartFlags {

@@ -1,7 +1,8 @@
 /** `lograft start`: one broker in this process, until a signal. */
+import { messageOf } from '../base/errors.ts'
 import type { RunningBroker } from '../main.ts'
 import { BrokerLog, isLogLevel, type LogLevel } from './broker-log.ts'
-import { exitCodes, Failure, messageOf, systemCode, WrongUsage } from './failure.ts'
+import { exitCodes, Failure, systemCode, WrongUsage } from './failure.ts'
 import { type BrokerOptions, brokerOptions, type StartFlags } from './start-options.ts'
 import { printJson, say } from './terminal.ts'
 

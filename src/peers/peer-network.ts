@@ -26,7 +26,7 @@
  * Frames are summed, not signed: on a network where others may write into connections, TLS goes under them, as another Net.
  */
 import { assert } from '../base/assert.ts'
-import { type Faulted, Refused } from '../base/errors.ts'
+import { type Faulted, messageOf, Refused } from '../base/errors.ts'
 import type { Connection, Listener, Timer, World } from '../io/world.ts'
 import type { Message } from '../raft/message.ts'
 import type { Entries } from '../replica/entries.ts'
@@ -342,7 +342,7 @@ export class PeerNetwork implements Outbox {
   }
 
   #callFailed(from: number, kind: number, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     const stack = error instanceof Error ? error.stack : undefined
     this.#reports.say({
       level: 'error',

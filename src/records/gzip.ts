@@ -1,5 +1,7 @@
 /** @source RFC 1952 */
+
 import { gunzipSync, gzipSync } from 'node:zlib'
+import { messageOf } from '../base/errors.ts'
 import { CorruptPayload, ExpandedTooLarge } from './errors.ts'
 
 /** `level` 1 to 9, zlib's default (6) when absent. */
@@ -16,7 +18,7 @@ export function expandGzip(bytes: Buffer, maxBytes: number): Buffer {
     expanded = gunzipSync(bytes, { maxOutputLength, chunkSize: chunkSize(bytes.length * 4) })
   } catch (cause) {
     if (isTooLarge(cause)) throw new ExpandedTooLarge('gzip', maxBytes)
-    throw new CorruptPayload('gzip', cause instanceof Error ? cause.message : String(cause))
+    throw new CorruptPayload('gzip', messageOf(cause))
   }
   if (expanded.length > maxBytes) throw new ExpandedTooLarge('gzip', maxBytes)
   return expanded

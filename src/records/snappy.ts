@@ -5,6 +5,7 @@
  *     0  0x82 'SNAPPY' 0x00   8  int32 version 1   12  int32 oldest compatible version 1
  *    16  any number of:  int32 length, raw block
  */
+import { messageOf } from '../base/errors.ts'
 import { loadNative } from '../base/native.ts'
 import { CorruptPayload, ExpandedTooLarge } from './errors.ts'
 import { declaredSize, type SnappyBlocks, typescriptSnappy } from './snappy-block.ts'
@@ -105,7 +106,7 @@ function blocksOver(exports: NativeSnappy): SnappyBlocks {
       try {
         return exports.uncompressSync(block, copied) as Buffer
       } catch (cause) {
-        throw new CorruptPayload('snappy', cause instanceof Error ? cause.message : String(cause))
+        throw new CorruptPayload('snappy', messageOf(cause))
       }
     },
   }

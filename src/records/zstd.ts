@@ -1,5 +1,7 @@
 /** zstd, from Node's zlib where it has it (22.15 and later), else compiled to WebAssembly. */
+
 import * as zlib from 'node:zlib'
+import { messageOf } from '../base/errors.ts'
 import { CorruptPayload, ExpandedTooLarge } from './errors.ts'
 import { zstdFrames } from './zstd-frame.ts'
 import { compressZstdWasm, expandZstdWasm } from './zstd-wasm.ts'
@@ -57,6 +59,6 @@ function expandZlib(zstd: ZlibZstd, frame: Buffer, room: number): Buffer | null 
     return expanded.length > room ? null : expanded
   } catch (cause) {
     if (cause instanceof RangeError && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') return null
-    throw new CorruptPayload('zstd', cause instanceof Error ? cause.message : String(cause))
+    throw new CorruptPayload('zstd', messageOf(cause))
   }
 }

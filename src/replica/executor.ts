@@ -15,7 +15,7 @@
  * millisecond or so), the image is encoded, and they go on. Keeping a second state one commit behind was rejected: it costs
  * every change twice, and all of the memory.
  */
-import { Refused } from '../base/errors.ts'
+import { messageOf, Refused } from '../base/errors.ts'
 import type { Machine, Now, Token } from '../machines/machine.ts'
 import { Callers } from './callers.ts'
 import type { ExecutorOptions } from './executor-options.ts'
@@ -162,8 +162,7 @@ export class Executor<
     const { notLeader } = this.#options
     if (this.#phase === 'closed') return new Refused(notLeader, 'this broker is closing')
     if (this.#phase === 'failed') {
-      const cause = this.#failure instanceof Error ? this.#failure.message : String(this.#failure)
-      return new Refused(notLeader, `'${this.#replica.name}' is offline: ${cause}`)
+      return new Refused(notLeader, `'${this.#replica.name}' is offline: ${messageOf(this.#failure)}`)
     }
     if (this.#replica.isReady)
       return new Refused('COORDINATOR_LOAD_IN_PROGRESS', `'${this.#replica.name}' is loading`)
@@ -388,8 +387,7 @@ export class Executor<
     if (this.#isOver) return
     this.#failure = error
     this.#stopServing('failed')
-    const message = error instanceof Error ? error.message : String(error)
-    this.#event('error', 'machine.failed', `stopped serving: ${message}`)
+    this.#event('error', 'machine.failed', `stopped serving: ${messageOf(error)}`)
     this.#settle()
     this.#options.onFailed?.(error)
   }

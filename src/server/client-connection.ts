@@ -9,7 +9,7 @@
  * Bytes that make no sense end the connection, after the answers to what came before them.
  */
 import { Malformed } from '../base/bytes.ts'
-import { Faulted, Refused } from '../base/errors.ts'
+import { Faulted, messageOf, Refused } from '../base/errors.ts'
 import type { BrokerEvent } from '../broker/broker.ts'
 import type { Clock, Connection } from '../io/world.ts'
 import type { Answer, Caller, Dispatch, Route } from './dispatch.ts'
@@ -239,8 +239,7 @@ export class ClientConnection implements Caller, Reader {
   #fail(error: unknown, slot: Slot | null): void {
     if (this.#isGone) return
     const api = slot === null ? '' : `${slot.route.handler.api.name} v${slot.route.version}: `
-    const message =
-      error instanceof Faulted ? error.operation : error instanceof Error ? error.message : String(error)
+    const message = error instanceof Faulted ? error.operation : messageOf(error)
     if (error instanceof BadFrame) this.#report('warn', `frame.${error.reason}`, message)
     else if (error instanceof Malformed) this.#report('warn', 'request.malformed', api + message)
     else if (error instanceof Refused) this.#report('warn', 'request.refused', api + message)
