@@ -10,15 +10,21 @@
  * @source Avro 1.11, "Schema Resolution"
  */
 import avsc, { type Type } from 'avsc'
-import type { AvroValue } from './avro-types.ts'
+import { ambiguousUnion, LogicalValue, logicalTypes } from './avro-logical.ts'
+import type { AvroValue, LogicalTypes } from './avro-types.ts'
 
-export type { AvroValue } from './avro-types.ts'
+export type { AvroValue, LogicalTypes } from './avro-types.ts'
 
 import { InvalidArgument, RegistryFailed, SerdeFailed } from './errors.ts'
 import type { SchemaReference, SchemaRegistry } from './schema-registry.ts'
 import { present, type Serde, type SerdeContext } from './serdes.ts'
 
-export interface AvroOptions {
+export interface AvroOptions<L extends LogicalTypes = LogicalTypes> {
+  /**
+   * 'values', the default: Dates, days and decimals (see avro-logical.ts); 'base': numbers and Buffers, as if the schema said
+   * nothing of logical types.
+   */
+  readonly logicalTypes?: L
   /** Under which subject a schema is kept. 'orders-value' and 'orders-key' when absent, as in all clients. */
   readonly subject?: (context: SerdeContext) => string
   /** Registers the schema when it is new; false: it must be there. */
@@ -39,12 +45,12 @@ const headerBytes = 5
 const scratchBytesMax = 1024 * 1024
 
 /** @throws InvalidArgument when the schema is none */
-export function avro<const S>(
+export function avro<const S, L extends LogicalTypes = 'values'>(
   registry: SchemaRegistry,
   schema: S,
-  options: AvroOptions = {},
-): Serde<AvroValue<S>> {
-  return new AvroSerde<AvroValue<S>>(registry, schema, options)
+  options: AvroOptions<L> = {},
+): Serde<AvroValue<S, L>> {
+  return new AvroSerde<AvroValue<S, L>>(registry, schema, options)
 }
 
 class AvroSerde<T> implements Serde<T> {
@@ -62,9 +68,15 @@ class AvroSerde<T> implements Serde<T> {
     this.#registry = registry
     this.#options = options
     try {
-      this.#type = typeOf(schema)
+      this.#type = this.#typeOf(schema)
     } catch (cause) {
       throw new InvalidArgument(`this is not an Avro schema: ${messageOf(cause)}`)
+    }
+    const union = ambiguousUnion(this.#type)
+    if (union !== null) {
+      throw new InvalidArgument(
+        `values of two branches of ${JSON.stringify(union)} look alike; with logicalTypes: 'base' they may not`,
+      )
     }
     this.#schema = JSON.stringify(schema)
   }
@@ -133,8 +145,10 @@ class AvroSerde<T> implements Serde<T> {
     try {
       const named: Record<string, Type> = {}
       await this.#include(references, named, new Set())
-      const type = typeOf(JSON.parse(schema), named)
-      writer = { type, resolver: type.equals(this.#type) ? null : this.#type.createResolver(type) }
+      const type = this.#typeOf(JSON.parse(schema), named)
+      // With all attributes: to `equals`, schemas that differ in logical types only are the same.
+      const isOurs = JSON.stringify(type) === JSON.stringify(this.#type)
+      writer = { type, resolver: isOurs ? null : this.#type.createResolver(type) }
     } catch (cause) {
       if (cause instanceof SerdeFailed || cause instanceof RegistryFailed) throw cause
       throw new SerdeFailed(`schema ${id} cannot be read as this one: ${messageOf(cause)}`, { cause })
@@ -158,18 +172,19 @@ class AvroSerde<T> implements Serde<T> {
       seen.add(key)
       const referred = await this.#registry.version(subject, version)
       await this.#include(referred.references, named, seen)
-      typeOf(JSON.parse(referred.schema), named)
+      this.#typeOf(JSON.parse(referred.schema), named)
     }
   }
-}
 
-function typeOf(schema: unknown, registry: Record<string, Type> = {}): Type {
-  // Unions as they are, not wrapped by the name of the branch: what JSON and TypeScript users expect.
-  return avsc.Type.forSchema(schema as avsc.Schema, {
-    registry,
-    wrapUnions: 'never',
-    omitRecordMethods: true,
-  })
+  #typeOf(schema: unknown, registry: Record<string, Type> = {}): Type {
+    // Unions as they are, not wrapped by the name of the branch: what JSON and TypeScript users expect.
+    return avsc.Type.forSchema(schema as avsc.Schema, {
+      registry,
+      wrapUnions: 'never',
+      omitRecordMethods: true,
+      ...(this.#options.logicalTypes === 'base' ? {} : { typeHook: logicalTypes() }),
+    })
+  }
 }
 
 /** Where in the value, in words. */
@@ -178,7 +193,8 @@ function misfit(type: Type, value: unknown, cause: unknown): string {
   type.isValid(value, {
     errorHook: (path, part, wanted) => {
       const place = path.length === 0 ? 'the value' : path.join('.')
-      wrong.push(`${place} must be ${wanted.toString()}, not ${shown(part)}`)
+      const what = wanted instanceof LogicalValue ? wanted.face.wanted : wanted.toString()
+      wrong.push(`${place} must be ${what}, not ${shown(part)}`)
     },
   })
   return wrong.length === 0 ? messageOf(cause) : wrong.join('; ')

@@ -23,7 +23,7 @@ const printed: readonly RegExp[] = [
   /^now also 0\nstored \d+\n[\s\S]*no more 0\n$/,
   /^the loop has ended: committed, and out of the group\n$/,
   /^12\.50\n$/,
-  /^a1: 12\.5\n$/,
+  /^a1: 12\.50 at 20[-\d]+T[:.\d]+Z\n$/,
   /^UNKNOWN_TOPIC_OR_PARTITION true create the topic/,
   /took \d+\.\d ms\n[\s\S]*1\n$/,
   /^\[ '0 to 0', '1 to 0', '2 to 0' \]\n$/,

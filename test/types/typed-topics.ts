@@ -43,7 +43,7 @@ interface Order {
   tags: { [key: string]: number }
   hash: Buffer
   raw: Buffer
-  at: number
+  at: Date
 }
 same<AvroValue<typeof order>, Order>()
 // @ts-expect-error: the probe itself can fail
@@ -89,6 +89,57 @@ interface Trip {
 same<AvroValue<typeof trip>, Trip>()
 same<AvroValue<'string'>, string>()
 same<AvroValue<['null', 'int']>, number | null>()
+
+/** Logical types: those with values of their own, by name, too; what is unknown or does not fit stays its base type. */
+const bill = {
+  type: 'record',
+  name: 'Bill',
+  fields: [
+    { name: 'at', type: { type: 'long', logicalType: 'timestamp-millis' } },
+    { name: 'exactly', type: { type: 'long', logicalType: 'timestamp-micros' } },
+    { name: 'due', type: ['null', { type: 'int', logicalType: 'date' }], default: null },
+    { name: 'sum', type: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 } },
+    {
+      name: 'tax',
+      type: { type: 'fixed', name: 'Money', size: 8, logicalType: 'decimal', precision: 9, scale: 2 },
+    },
+    { name: 'tip', type: 'Money' },
+    { name: 'id', type: { type: 'fixed', name: 'Id', size: 16, logicalType: 'uuid' } },
+    { name: 'of', type: { type: 'array', items: { type: 'string', logicalType: 'uuid' } } },
+    { name: 'odd', type: { type: 'bytes', logicalType: 'decimal' } },
+    { name: 'made-up', type: { type: 'int', logicalType: 'timestamp-millis' } },
+  ],
+} as const
+interface Bill {
+  at: Date
+  exactly: number
+  due: string | null
+  sum: string
+  tax: string
+  tip: string
+  id: string
+  of: string[]
+  odd: Buffer
+  'made-up': number
+}
+interface BaseBill extends Omit<Bill, 'at' | 'due' | 'sum' | 'tax' | 'tip' | 'id'> {
+  at: number
+  due: number | null
+  sum: Buffer
+  tax: Buffer
+  tip: Buffer
+  id: Buffer
+}
+type Written<S> = S extends Serde<infer T> ? T : never
+const bills = avro(registry, bill)
+const bareBills = avro(registry, bill, { logicalTypes: 'base' })
+const otherBills = avro(registry, bill, { register: false })
+same<Written<typeof bills>, Bill>()
+same<Written<typeof otherBills>, Bill>()
+same<
+  { [K in keyof Written<typeof bareBills>]: Written<typeof bareBills>[K] },
+  { [K in keyof BaseBill]: BaseBill[K] }
+>()
 
 const shop = new Client({ bootstrap: 'localhost' }).typed({
   orders: { key: string, value: avro(registry, order) },
