@@ -6,7 +6,8 @@
  */
 import { createRequire } from 'node:module'
 
-const require = createRequire(import.meta.url)
+// In an application that was bundled as CommonJS there is no import.meta.url, but a __filename.
+const require = createRequire(import.meta.url ?? __filename)
 
 /**
  * The package's exports, or null when it is not installed or does not load on this Node. `T` is what the caller

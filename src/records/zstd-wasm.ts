@@ -36,7 +36,8 @@ const destinationTooSmall = -70
 /** Memory of a module never shrinks; one that has grown beyond this is dropped and compiled anew when needed. */
 const keepBytesMax = 64 * 1024 * 1024
 
-const require = createRequire(import.meta.url)
+// See native.ts.
+const require = createRequire(import.meta.url ?? __filename)
 
 let loaded: ZstdModule | null = null
 
