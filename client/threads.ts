@@ -1,7 +1,7 @@
 /** Threads for the work that would hold the event loop up: the client's door to them, and Node's. */
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { CompressionOutcome, CompressionTask } from './compression-thread.ts'
 
@@ -25,7 +25,8 @@ export interface Thread {
   end(): void
 }
 
-const file = new URL('./compression-thread.js', import.meta.url)
+/** Beside this file, or beside what it was bundled into, which may be CommonJS and then has no import.meta.url. */
+const file = new URL('./compression-thread.js', import.meta.url ?? pathToFileURL(__filename))
 
 export const nodeThreads: Threads = {
   // All cores but the one that the event loop runs on.
