@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { BrokerProcess } from '../broker-process.ts'
 import { LoadConnection } from '../load/connection.ts'
 import { makeTopic } from '../load/topic.ts'
-import type { Row, Suite } from '../suites/startup.ts'
+import type { Row, Suite } from '../report.ts'
 import { Brokers } from './brokers.ts'
 
 export const idle: Suite = async ({ isQuick }) => {

@@ -2,12 +2,11 @@
 import { createHistogram } from 'node:perf_hooks'
 import { LoadConnection } from '../load/connection.ts'
 import { type ProduceLoad, produceLatency, produceThroughput } from '../load/produce.ts'
-import { makeTopic, payload } from '../load/topic.ts'
+import { flushes, makeTopic, payload } from '../load/topic.ts'
+import type { Row, Suite } from '../report.ts'
 import { median } from '../statistics.ts'
-import type { Row, Suite } from '../suites/startup.ts'
 import { Brokers, type Led } from './brokers.ts'
 
-const flushes = { synced: '1', unsynced: '9223372036854775807' } as const
 const partitions = 6
 const batchBytes = 65_536
 /** 5 MB/s: well below what any of them carries. */

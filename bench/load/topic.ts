@@ -4,6 +4,9 @@ import { DeleteTopics } from '../../src/protocol/apis/delete-topics.ts'
 import { BatchBuilder } from '../../src/records/records.ts'
 import type { LoadConnection } from './connection.ts'
 
+/** Values of flush.messages: every batch is on the disk before it is acknowledged, or when the system pleases. */
+export const flushes = { synced: '1', unsynced: '9223372036854775807' } as const
+
 export async function makeTopic(
   connection: LoadConnection,
   name: string,

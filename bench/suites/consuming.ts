@@ -4,8 +4,8 @@ import { LoadConnection } from '../load/connection.ts'
 import { consumeThroughput } from '../load/consume.ts'
 import { produceThroughput } from '../load/produce.ts'
 import { makeTopic, payload } from '../load/topic.ts'
+import type { Row, Suite } from '../report.ts'
 import { median } from '../statistics.ts'
-import type { Row, Suite } from './startup.ts'
 
 export const consuming: Suite = async ({ isQuick }) => {
   const rows: Row[] = []

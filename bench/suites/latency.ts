@@ -3,7 +3,7 @@ import { BrokerProcess } from '../broker-process.ts'
 import { LoadConnection } from '../load/connection.ts'
 import { produceLatency } from '../load/produce.ts'
 import { makeTopic, payload } from '../load/topic.ts'
-import type { Row, Suite } from './startup.ts'
+import type { Row, Suite } from '../report.ts'
 
 export const latency: Suite = async ({ isQuick }) => {
   const rows: Row[] = []

@@ -2,11 +2,10 @@
 import { BrokerProcess } from '../broker-process.ts'
 import { LoadConnection } from '../load/connection.ts'
 import { produceThroughput } from '../load/produce.ts'
-import { dropTopic, makeTopic, payload } from '../load/topic.ts'
+import { dropTopic, flushes, makeTopic, payload } from '../load/topic.ts'
+import type { Row, Suite } from '../report.ts'
 import { median } from '../statistics.ts'
-import type { Row, Suite } from './startup.ts'
 
-const flushes = { synced: '1', unsynced: '9223372036854775807' } as const
 const partitions = 6
 
 export const producing: Suite = async ({ isQuick }) => {

@@ -4,7 +4,7 @@ import { BrokerProcess } from '../broker-process.ts'
 import { LoadConnection } from '../load/connection.ts'
 import { produceThroughput } from '../load/produce.ts'
 import { makeTopic, payload } from '../load/topic.ts'
-import type { Row, Suite } from './startup.ts'
+import type { Row, Suite } from '../report.ts'
 
 export const recovery: Suite = async ({ isQuick }) => {
   const rows: Row[] = []

@@ -2,10 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { BrokerProcess } from '../broker-process.ts'
+import type { Row, Suite } from '../report.ts'
 import { median } from '../statistics.ts'
-
-export type Row = Readonly<Record<string, string | number>>
-export type Suite = (options: { isQuick: boolean }) => Promise<Row[]>
 
 export const startup: Suite = async ({ isQuick }) => {
   const count = isQuick ? 5 : 20
