@@ -12,14 +12,13 @@
  * The disk id is minted with the folder. A broker whose disk was wiped comes back with another one, and is not taken for
  * the replica that once promised something (R-32).
  */
-import type { Clock, Disk, World } from '../io/world.ts'
+import type { Disk, World } from '../io/world.ts'
 import { DataFolderRefused } from './data-folder-refused.ts'
 import { ForgottenReplicas } from './forgotten.ts'
 import { type Identity, readIdentity, type Voter, writeIdentity } from './identity.ts'
 
 export class DataFolder {
   readonly #disk: Disk
-  readonly #clock: Pick<Clock, 'soon'>
   readonly #lock: { release(): void }
   readonly forgotten: ForgottenReplicas
   #identity: Identity
@@ -27,13 +26,12 @@ export class DataFolder {
   #writing: Promise<void> = Promise.resolve()
 
   private constructor(
-    { disk, clock }: Pick<World, 'disk' | 'clock'>,
+    { disk }: Pick<World, 'disk'>,
     readonly path: string,
     lock: { release(): void },
     identity: Identity,
   ) {
     this.#disk = disk
-    this.#clock = clock
     this.#lock = lock
     this.forgotten = new ForgottenReplicas(disk, path)
     this.#identity = identity
@@ -41,7 +39,7 @@ export class DataFolder {
 
   /** `voters`: written down when the folder is new. @throws DataFolderRefused when it is locked, damaged, of another node, or of another version; Faulted */
   static async open(
-    world: Pick<World, 'disk' | 'clock'>,
+    world: Pick<World, 'disk'>,
     path: string,
     nodeId: number,
     freshUuid: () => string,
@@ -78,7 +76,7 @@ export class DataFolder {
       const identity = found ?? { nodeId, diskId: freshUuid(), clusterId: '', voters }
       if (found === null) await writeIdentity(disk, path, identity)
       // A crash between the renaming and the removal leaves a folder here.
-      disk.removeFolder(`${path}/deleted`)
+      await disk.removeFolder(`${path}/deleted`)
       return new DataFolder(world, path, lock, identity)
     } catch (error) {
       lock.release()
@@ -142,11 +140,7 @@ export class DataFolder {
       this.#disk.rename(this.partitionFolder(name), `${this.path}/deleted/${name}`)
     }
     await this.#disk.syncFolder(`${this.path}/partitions`)
-    for (const name of present) {
-      this.#disk.removeFolder(`${this.path}/deleted/${name}`)
-      // A millisecond each, and there may be thousands: others want their turn.
-      await new Promise<void>((resolve) => this.#clock.soon(resolve))
-    }
+    for (const name of present) await this.#disk.removeFolder(`${this.path}/deleted/${name}`)
   }
 
   /**

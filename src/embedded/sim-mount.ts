@@ -70,7 +70,7 @@ export class SimMount implements Disk {
     folder.delete(name)
   }
 
-  removeFolder(path: string): void {
+  async removeFolder(path: string): Promise<void> {
     if (this.#find(path) === null) return
     const { folder, name } = this.#parent(path, 'remove folder')
     this.before({ kind: 'removeFolder', path, bytes: 0 })

@@ -46,10 +46,10 @@ export interface Disk {
   /** null when nothing is there. */
   stat(path: string): { size: number; isFolder: boolean; modifiedMs: number } | null
   rename(from: string, to: string): void
-  /** Removes one file; fine when it is not there. */
+  /** Removes one file; fine when it is not there. What a large one takes is given back later. */
   remove(path: string): void
   /** Removes a folder with all it holds; fine when it is not there. */
-  removeFolder(path: string): void
+  removeFolder(path: string): Promise<void>
   /** Makes the entries of a folder (created, renamed, removed names) durable. */
   syncFolder(path: string): Promise<void>
   /** Free bytes of the file system that holds `path`. */

@@ -154,7 +154,7 @@ t.test(
     await brokers.stop()
     // Of the third only what it was, and who the others are: nothing of what they decided.
     const disk = brokers.diskOf(3).mount()
-    disk.removeFolder(`/data/partitions/${disk.list('/data/partitions')[0]}`)
+    await disk.removeFolder(`/data/partitions/${disk.list('/data/partitions')[0]}`)
     const identity = JSON.parse(String(brokers.diskOf(3).bytesOf('/data/identity.json')))
     t.match(identity.voters, [{ id: 1, diskId: String }, { id: 2, diskId: String }, { id: 3 }])
     disk.remove('/data/identity.json')
