@@ -61,6 +61,11 @@ export interface Log {
   readonly lastEpoch: number
   readonly fault: Faulted | null
   readonly producers: ProducerStates
+  /**
+   * What the batches below `offset` say of producers, as far as it still counts: for `reset` of another replica, which must know a
+   * batch that is sent again although its first copy was trimmed.
+   */
+  producersBelow(offset: number): Buffer
 
   /**
    * Appends one batch whose base offset (= `end`) and leader epoch are stamped already, and whose CRC was
@@ -178,8 +183,9 @@ export interface Base {
   readonly start: number
 }
 
-/** A base, and the voters in force there. */
+/** A base, the voters in force there, and what the log before it said of producers (`producersBelow` of another replica). */
 export interface NewStart extends Base {
+  readonly producers: Buffer
   readonly voters: Extract<Mark, { kind: 'voters' }>
 }
 

@@ -121,7 +121,8 @@ export class ProducerSnapshots {
   }
 }
 
-function encode(snapshot: ProducerSnapshot): Buffer[] {
+/** The bytes of a snapshot, in pieces. */
+export function encode(snapshot: ProducerSnapshot): Buffer[] {
   const writer = new Writer()
   writer.int8(version)
   writer.int64(snapshot.offset)

@@ -125,6 +125,17 @@ export class Producers implements ProducerStates {
     return this.#entries.values()
   }
 
+  /** What of it the batches below `offset` say. Of a producer that has begun a new epoch since, nothing: it sends none of them again. */
+  below(offset: number): ProducerEntry[] {
+    return [...this.#entries.values()].flatMap((entry) => {
+      const batches = entry.batches.filter((one) => one.lastOffset < offset)
+      const last = batches.at(-1)
+      if (last === undefined) return []
+      const transactionStart = entry.transactionStart < offset ? entry.transactionStart : -1
+      return [{ ...entry, batches, lastOffset: last.lastOffset, transactionStart }]
+    })
+  }
+
   /** Begins anew with the entries of a snapshot taken at `offset`. */
   restore(entries: Iterable<ProducerEntry>, offset: number): void {
     this.#entries.clear()

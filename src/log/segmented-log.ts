@@ -6,6 +6,7 @@ import { ImageFiles } from './images.ts'
 import type * as face from './log.ts'
 import { LogReader } from './log-reader.ts'
 import { LogWriter } from './log-writer.ts'
+import { encode as encodeSnapshot } from './producer-snapshots.ts'
 import { recover } from './recovery.ts'
 
 export interface OpenLogOptions {
@@ -108,6 +109,10 @@ class SegmentedLog implements face.Log {
 
   get producers(): face.ProducerStates {
     return this.#writer.producers
+  }
+  producersBelow(offset: number): Buffer {
+    const epoch = Math.max(0, this.epochOf(offset - 1))
+    return Buffer.concat(encodeSnapshot({ offset, epoch, entries: this.#writer.producers.below(offset) }))
   }
 
   get segments(): readonly face.SegmentSummary[] {

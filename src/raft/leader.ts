@@ -11,7 +11,7 @@ import { assert } from '../base/assert.ts'
 import { Change } from './change.ts'
 import type { Event } from './event.ts'
 import { Heartbeats } from './heartbeats.ts'
-import { haveSame, isJoint, members } from './membership.ts'
+import { haveSame, isJoint, isVoter, members } from './membership.ts'
 import type { Appended, Conflict, HeartbeatReply, Message } from './message.ts'
 import { reached } from './quorum.ts'
 import { Replication } from './replication.ts'
@@ -262,8 +262,9 @@ export class Leader<Entries> implements Role<Entries> {
 
   #conflict(from: number, said: Conflict, nowMs: number): void {
     if (!this.#replication.conflict(from, said, nowMs)) return
-    // Its disk has forgotten what it called durable: its word counts no more, and it begins anew.
-    this.#state.setEstranged(from, true)
+    // It has forgotten what it called durable, and begins anew. A voter's word counts no more; who does not vote yet has
+    // promised nothing, and may only have been taken away and put there again.
+    if (isVoter(this.#state.membership, from)) this.#state.setEstranged(from, true)
     this.estranged(from)
   }
 

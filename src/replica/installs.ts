@@ -1,6 +1,7 @@
 /**
  * What a follower lacks is gone from the leader's log: it gets the newest image of the log's machine and begins anew there; a log
- * without a machine begins anew where the leader's does: at the batch that holds the start, with the leader's exact start.
+ * without a machine begins anew where the leader's does: at the batch that holds the start, with the leader's exact start, and its
+ * image is what the batches below say of producers.
  *
  * Source, on the leader, cuts the image into pieces; Reassembly, on the follower, puts them together. Both hold one image at a time.
  */
@@ -52,7 +53,7 @@ export class Source {
       newest === null
         ? log.base
         : { offset: newest.offset, position: positionBefore(log, newest.offset), start: newest.offset }
-    const image = newest?.image ?? nothing
+    const image = newest?.image ?? log.producersBelow(offset)
     return {
       position,
       positionEpoch: log.epochBefore(position),

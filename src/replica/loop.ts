@@ -22,6 +22,8 @@ import type { ReplicaSettings } from './replica.ts'
 import type { SyncQueue } from './sync-queue.ts'
 import type { WatermarkFile } from './watermark-file.ts'
 
+const nothing = Buffer.alloc(0)
+
 export interface LoopOptions {
   readonly log: Log
   readonly raft: Raft<Entries>
@@ -264,15 +266,17 @@ export class Loop {
     }
   }
 
-  /** The image first: one that is further than its log is sound, a log that has gone further than its image is not. */
+  /** A machine's image first: one that is further than its log is sound, a log that has gone further than its image is not. */
   async #install(install: Install, image: Buffer): Promise<void> {
     const { offset, start, position, positionEpoch, membership } = install
     const { voters, outgoing, disks } = membership
     this.step({ type: 'installing', nowMs: this.#options.nowMs() })
     try {
-      if (image.length > 0) await this.#log.images.write(offset, positionEpoch, image)
+      const isMachines = this.#options.hasMachine()
+      if (isMachines) await this.#log.images.write(offset, positionEpoch, image)
+      const producers = isMachines ? nothing : image
       const mark = { kind: 'voters', voters, outgoing, disks } as const
-      await this.#log.reset({ offset, position, epoch: positionEpoch, start, voters: mark })
+      await this.#log.reset({ offset, position, epoch: positionEpoch, start, voters: mark, producers })
     } catch (error) {
       this.#options.onFault(error)
       return

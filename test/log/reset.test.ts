@@ -13,6 +13,7 @@ const start: NewStart = {
   epoch: 7,
   start: 100,
   voters: { kind: 'voters', voters: [1, 2, 4], outgoing: [1, 2, 3], disks: ['', '', disk, '', '', ''] },
+  producers: Buffer.alloc(0),
 }
 
 const range = (from: number, until: number): number[] =>

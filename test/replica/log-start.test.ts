@@ -1,6 +1,6 @@
 /** A log start inside a batch: exact for users, and the batch whole for consensus, on every member and whatever happens to it. */
 import t from 'tap'
-import { readRecords } from '../../src/records/records.ts'
+import { BatchBuilder, readRecords } from '../../src/records/records.ts'
 import { batchPositions } from '../../src/records/scan.ts'
 import type { Member } from '../../src/replica/member.ts'
 import type { ReplicaEvent } from '../../src/replica/replica-event.ts'
@@ -132,5 +132,46 @@ t.test(
       if (values.join() !== (await valuesOf(leader)).join()) t.fail(`at ${powerOffAt}: ${values.join()}`)
     }
     t.ok(found.old > 5 && found.new > 5, JSON.stringify(found))
+  },
+)
+
+/** A batch of one record, as an idempotent producer sends it. */
+function sent(producerId: number, baseSequence: number): Buffer {
+  const builder = new BatchBuilder({ codec: 'none', producerId, producerEpoch: 0, baseSequence })
+  builder.append({
+    timestamp: 1000,
+    key: null,
+    value: Buffer.from(`${producerId} ${baseSequence}`),
+    headers: [],
+  })
+  return builder.build()
+}
+
+t.test(
+  'who is installed knows a batch that is sent again, although its first copy was trimmed',
+  async (t) => {
+    const trimmed = new Trimmed()
+    const { cluster } = trimmed
+    await trimmed.open()
+    trimmed.broker.kill()
+    for (const sequence of [0, 1]) trimmed.leader.propose(sent(7, sequence))
+    const first = trimmed.leader.log.end - 2
+    await trimmed.trim(40)
+    trimmed.leader.propose(sent(8, 0))
+    await cluster.clock.advance(50)
+    const installed = await cluster.start(trimmed.away)
+    await cluster.clock.advance(500)
+    t.ok(trimmed.broker.events.some(isInstall))
+    const knows = ({ log }: Member): void => {
+      t.match(log.producers.check(sent(7, 0)), { baseOffset: first })
+      t.match(log.producers.check(sent(7, 1)), { baseOffset: first + 1 })
+      t.equal(log.producers.check(sent(7, 2)), 'append', 'what follows is new')
+      t.match(log.producers.check(sent(7, 4)), { refused: 'OUT_OF_ORDER_SEQUENCE_NUMBER' })
+      t.match(log.producers.check(sent(8, 0)), { baseOffset: log.end - 1 })
+    }
+    knows(trimmed.leader)
+    knows(installed)
+    trimmed.broker.losePower()
+    knows(await cluster.start(trimmed.away))
   },
 )
