@@ -12,6 +12,13 @@ export interface Started {
   readonly readyMs: number
 }
 
+/** Nobody outlives the measuring, however it ends. */
+const living = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of living) child.kill('SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 /**
  * Starts a process and waits for the first line of its standard output that `isReady`; what it says later is read and dropped.
  * @throws when it ends before that
@@ -27,6 +34,8 @@ export async function startProcess(
     stdio: ['ignore', 'pipe', 'inherit'],
     ...(folder === undefined ? {} : { cwd: folder }),
   })
+  living.add(child)
+  child.once('exit', () => living.delete(child))
   const lines = createInterface({ input: child.stdout })
   const last: string[] = []
   return await new Promise<Started>((resolve, reject) => {

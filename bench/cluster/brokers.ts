@@ -1,13 +1,7 @@
-/** One broker, or several that form a cluster, each in a process of its own; and who leads what among them. */
-import { createServer } from 'node:net'
-import { Metadata } from '../../src/protocol/apis/metadata.ts'
+/** One broker, or several that form a cluster, each in a process of its own. */
 import { BrokerProcess } from '../broker-process.ts'
-import { LoadConnection } from '../load/connection.ts'
-
-export interface Led {
-  readonly bootstrap: string
-  readonly indexes: readonly number[]
-}
+import { freePorts } from '../ports.ts'
+import { cpuSecondsOf } from '../usage.ts'
 
 export class Brokers {
   readonly processes: readonly BrokerProcess[]
@@ -43,46 +37,20 @@ export class Brokers {
     return this.processes[0]?.bootstrap ?? ''
   }
 
+  get pids(): number[] {
+    return this.processes.map(({ pid }) => pid)
+  }
+
   /** Seconds of all of them, user and system. */
   cpuSeconds(): number {
-    return this.processes.reduce((sum, one) => sum + one.cpu().user + one.cpu().system, 0)
+    return cpuSecondsOf(this.pids)
   }
 
   peakMegabytes(): number {
     return Math.max(...this.processes.map((one) => one.memory().peak))
   }
 
-  /** The partitions of a topic by the broker that leads them. @throws when one has no leader */
-  async leaders(topic: string): Promise<Led[]> {
-    const connection = await LoadConnection.open(this.bootstrap)
-    const answer = await connection.ask(Metadata, 9, { topics: [{ name: topic }] })
-    connection.close()
-    const led = new Map<number, number[]>()
-    for (const { partitionIndex, leaderId } of answer.topics[0]?.partitions ?? []) {
-      if (leaderId < 0) throw new Error(`${topic}-${partitionIndex} has no leader`)
-      led.set(leaderId, [...(led.get(leaderId) ?? []), partitionIndex])
-    }
-    return [...led].map(([leader, indexes]) => {
-      const place = answer.brokers.find(({ nodeId }) => nodeId === leader)
-      return { bootstrap: `${place?.host}:${place?.port}`, indexes }
-    })
-  }
-
   async stop(): Promise<void> {
     await Promise.all(this.processes.map((one) => one.stop()))
   }
-}
-
-/** Voters are named before anybody runs: their ports must be known. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = servers.map(
-    (server) =>
-      new Promise<number>((resolve) => {
-        server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port))
-      }),
-  )
-  const found = await Promise.all(ports)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return found
 }

@@ -78,10 +78,12 @@ export async function produceThroughput(
 
 /**
  * Open loop: one batch every `intervalMs`, whether the one before was answered or not. A latency counts from the moment when its
- * batch was due, not when it was sent: a stall delays everything behind it, and that shows (coordinated omission).
+ * batch was due, not when it was sent: a stall delays everything behind it, and that shows (coordinated omission). `onDue` hears of
+ * the nth batch when it is sent.
  */
 export async function produceLatency(
   load: ProduceLoad & { readonly intervalMs: number; readonly count: number },
+  onDue: (n: number, dueMs: number) => void = () => {},
 ): Promise<RecordableHistogram> {
   const histogram = createHistogram()
   const frames = framesOf(load)
@@ -98,6 +100,7 @@ export async function produceLatency(
         const due = begun + sent * load.intervalMs
         const frame = frames[sent % frames.length]
         const connection = connections[sent % connections.length]
+        onDue(sent, due)
         sent++
         if (frame === undefined || connection === undefined) continue
         connection.send(frame, (head) => {
@@ -108,7 +111,11 @@ export async function produceLatency(
           if (answered === load.count) resolve()
         })
       }
-      if (sent < load.count) setImmediate(turn)
+      if (sent === load.count) return
+      // A timer is up to a millisecond late: the last of the way is waited for turn by turn.
+      const leftMs = begun + sent * load.intervalMs - performance.now()
+      if (leftMs > 2) setTimeout(turn, leftMs - 1.5)
+      else setImmediate(turn)
     }
     turn()
   })

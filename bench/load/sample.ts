@@ -1,6 +1,6 @@
 /** What a piece of load showed, and the middle of several. */
 import { median } from '../statistics.ts'
-import { cpuOf } from '../usage.ts'
+import { cpuOf, cpuSecondsOf } from '../usage.ts'
 import type { Throughput } from './produce.ts'
 
 export interface Sample {
@@ -11,15 +11,11 @@ export interface Sample {
   readonly systemPerGigabyte: number
 }
 
-/** `settled` waits for what the processes still do when the load has its last answer. */
-export async function sampleOf(
-  pids: readonly number[],
-  load: () => Promise<Throughput>,
-  settled: () => Promise<void> = async () => {},
-): Promise<Sample> {
+/** What the processes still do when the load has its last answer belongs to the price: followers copy, for one. */
+export async function sampleOf(pids: readonly number[], load: () => Promise<Throughput>): Promise<Sample> {
   const before = cpuOf(pids)
   const done = await load()
-  await settled()
+  await settled(pids)
   const after = cpuOf(pids)
   const gigabytes = done.bytes / 1e9
   const system = after.system - before.system
@@ -52,4 +48,13 @@ export function medianOf<Key extends string>(
   key: Key,
 ): number {
   return median(samples.map((sample) => sample[key]))
+}
+
+/** Until nobody has worked for a moment. */
+async function settled(pids: readonly number[]): Promise<void> {
+  for (let left = 50; left > 0; left--) {
+    const before = cpuSecondsOf(pids)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    if (cpuSecondsOf(pids) - before < 0.03) return
+  }
 }
