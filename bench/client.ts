@@ -108,7 +108,8 @@ try {
       const topic = await newTopic(client)
       if (kind === 'consume') await fill(client, topic, count, valueBytes)
       for (let round = 0; round < Number(options.rounds); round++) {
-        for (const [library, figures] of rounds) {
+        // In another order each time: whoever comes after the same one always inherits what that leaves the broker with.
+        for (const [library, figures] of turned([...rounds], round)) {
           process.stderr.write(`${kind} ${valueBytes} B ${library}, round ${round + 1}\n`)
           figures.push(await measure({ library, bootstrap, topic, kind, valueBytes, count, native }))
         }
@@ -127,6 +128,11 @@ const folder = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 mkdirSync(folder, { recursive: true })
 const kept = { measured: new Date().toISOString(), isQuick: options.quick, node: process.version, results }
 writeFileSync(`${folder}client.json`, `${JSON.stringify(kept, null, 2)}\n`)
+
+function turned<T>(list: readonly T[], by: number): T[] {
+  const at = by % list.length
+  return [...list.slice(at), ...list.slice(0, at)]
+}
 
 function middleOf(figures: readonly Measured[]): Measured {
   const of = (name: keyof Measured): number => median(figures.map((one) => one[name]))
