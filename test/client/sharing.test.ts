@@ -169,10 +169,12 @@ class Shared {
   }
 }
 
-async function until(what: string, holds: () => boolean, withinMs = 45_000): Promise<void> {
-  const deadline = performance.now() + withinMs
+const withinMs = 45_000
+
+async function until(what: string, holds: () => boolean, shown: () => string = () => ''): Promise<void> {
+  const begun = performance.now()
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
+    if (performance.now() - begun > withinMs) throw new Error(`not within ${withinMs} ms: ${what} ${shown()}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
@@ -232,7 +234,11 @@ for (const [library, strategy, skip] of peers) {
     }
 
     const third = shared.joinTheirs(library, strategy)
-    await until('they share again', () => isDivided(first.owned, third.look().owned))
+    await until(
+      'they share again',
+      () => isDivided(first.owned, third.look().owned),
+      () => `(ours has ${first.owned}, theirs ${third.look().owned})`,
+    )
     await shared.send(20)
     await shared.allRead()
     const before = await committedBy(shared.group)
