@@ -315,12 +315,12 @@ export class LogWriter {
         if (this.#journal.isWorthRewriting) {
           await this.#journal.rewrite()
           await this.#durability.syncFolder()
-        } else if (this.#journal.isDirty) {
-          await this.#journal.sync()
-        }
+        } else if (this.#journal.isDirty) await this.#journal.sync()
         await this.#keepProducers(this.marks.base.offset)
-        this.#removeBelow(this.marks.base.offset)
       })
+      // What was cut meanwhile may lie in a segment that is to go: not before the barrier is lower, and its file is done with.
+      while (this.#deferred.length > 0) await this.#settleCuts()
+      this.#gate.now(() => this.#removeBelow(this.marks.base.offset))
     })
   }
 

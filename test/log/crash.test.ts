@@ -235,6 +235,34 @@ const scripts: Record<string, (s: Script) => Promise<void>> = {
     s.append(1)
     await s.sync()
   },
+  ...Object.fromEntries(
+    // After so many operations of the raise.
+    [1, 2, 3].map((operations) => [
+      `truncate while the start is raised, after ${operations}`,
+      async (s: Script) => {
+        s.epoch()
+        s.append(5)
+        s.mark('logStart')
+        await s.sync()
+        s.model.committed = s.model.durable
+        s.append(1)
+        await s.sync()
+        const raising = s.raise(5)
+        const until = s.operations + operations
+        let isRaised = false
+        const ended = (): void => {
+          isRaised = true
+        }
+        void raising.then(ended, ended)
+        while (s.operations < until && !isRaised && !s.isOff) await Promise.resolve()
+        s.truncate(1)
+        await raising
+        s.epoch()
+        s.append(2)
+        await s.sync()
+      },
+    ]),
+  ),
   'seal again what was cut, with other timestamps': async (s) => {
     s.epoch()
     for (let i = 0; i < 14; i++) s.append(2, 40)
