@@ -50,11 +50,11 @@ export function medianOf<Key extends string>(
   return median(samples.map((sample) => sample[key]))
 }
 
-/** Until nobody has worked for a moment. */
+/** Until each of them does little more than keep itself alive. */
 async function settled(pids: readonly number[]): Promise<void> {
-  for (let left = 50; left > 0; left--) {
+  for (let left = 10; left > 0; left--) {
     const before = cpuSecondsOf(pids)
     await new Promise((resolve) => setTimeout(resolve, 200))
-    if (cpuSecondsOf(pids) - before < 0.03) return
+    if (cpuSecondsOf(pids) - before < 0.03 * pids.length) return
   }
 }

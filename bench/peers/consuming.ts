@@ -31,7 +31,7 @@ export const consuming =
           await fill(theirs)
           const read = ({ bootstrap, pids }: Measured) =>
             sampleOf(pids, () => consumeThroughput({ ...load, bootstrap }))
-          const seen = await inTurns(isQuick ? 1 : 5, {
+          const seen = await inTurns(isQuick ? 1 : 3, {
             lograft: () => read(ours),
             kafka: () => read(theirs),
           })

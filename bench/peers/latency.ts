@@ -26,7 +26,7 @@ export const latency =
       const rows: Row[] = []
       const seconds = isQuick ? 2 : 8
       for (const load of loads) {
-        const seen = await inTurns(isQuick ? 1 : 5, {
+        const seen = await inTurns(isQuick ? 1 : 3, {
           lograft: () => delayed(ours, load, seconds),
           kafka: () => delayed(theirs, load, seconds),
         })

@@ -59,7 +59,7 @@ function comparing(peers: Peers, { brokers, bytes, batchBytes, kinds }: Comparis
         for (const recordBytes of [1024, 100]) {
           for (const batch of batchBytes) {
             const wanted = { ...sizes, ...kind, recordBytes, batchBytes: batch }
-            const seen = await inTurns(isQuick ? 1 : 5, {
+            const seen = await inTurns(isQuick ? 1 : 3, {
               lograft: () => produced(ours, wanted),
               kafka: () => produced(theirs, wanted),
             })

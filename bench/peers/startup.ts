@@ -24,7 +24,7 @@ export const startup =
   async ({ isQuick }) => {
     const rows: Row[] = []
     for (const brokers of [1, 3]) {
-      const bytes = isQuick ? 100e6 : 600e6
+      const bytes = (isQuick ? 100e6 : 600e6) / brokers
       const seen = await inTurns(isQuick ? 1 : 3, {
         lograft: () => life(lograft, brokers, bytes),
         kafka: () => life(kafka, brokers, bytes),

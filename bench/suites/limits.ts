@@ -15,7 +15,7 @@ const inFlight = 5
 const topic = 'load'
 
 export const limits: Suite = async ({ isQuick }) => {
-  const rounds = isQuick ? 1 : 5
+  const rounds = isQuick ? 1 : 3
   const bytes = isQuick ? 100e6 : 400e6
   const rows: Row[] = []
   for (const flush of ['unsynced', 'synced'] as const) {
