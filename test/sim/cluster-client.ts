@@ -49,6 +49,11 @@ export class ClusterClient {
     return leader
   }
 
+  /** Only asks, whatever is known: some broker says who leads. */
+  async look(place: Place): Promise<void> {
+    await this.#describe(place)
+  }
+
   /** The coordinator of a group, or null. */
   async coordinator(group: string): Promise<WireClient | null> {
     const known = this.#coordinators.get(group)
@@ -99,12 +104,13 @@ export class ClusterClient {
 
   /** What one broker says of leaders never goes back, as long as it is the same process. */
   #checkMonotone(client: WireClient, key: string, { leaderId, leaderEpoch }: Row): void {
-    if (client.connection === null || leaderId < 0) return
+    if (client.connection === null) return
     const told = this.#told.get(client.connection) ?? new Map<string, number>()
     this.#told.set(client.connection, told)
     const before = told.get(key) ?? -1
     if (leaderEpoch < before)
       this.#stage.recorder.violate(`${key}: a broker speaks of leader epoch ${leaderEpoch} after ${before}`)
-    told.set(key, leaderEpoch)
+    // Of an election that is under way nobody has to know.
+    if (leaderId >= 0) told.set(key, leaderEpoch)
   }
 }

@@ -14,8 +14,8 @@ export class Cluster {
   readonly machines: readonly Machine[]
   readonly quorums: Quorums
   readonly #clock: VirtualClock
-  /** Since when each link is cut, monotonic ms; by its ends. */
-  readonly #cutSince = new Map<string, number>()
+  /** By its ends: since when each link is cut, monotonic ms, and by how many faults. It is whole when all of them are over. */
+  readonly #cuts = new Map<string, { readonly sinceMs: number; faults: number }>()
 
   constructor(plan: Plan, clock: VirtualClock, random: SeededRandom, recorder: Recorder, quorums: Quorums) {
     const { brokers, voters, settings } = plan
@@ -48,23 +48,31 @@ export class Cluster {
   cut(links: readonly Link[]): void {
     for (const link of links) {
       const [from, to] = link
-      this.net.cut(hostOf(from), hostOf(to))
-      if (!this.#cutSince.has(link.join())) this.#cutSince.set(link.join(), this.#clock.monotonic())
+      const known = this.#cuts.get(link.join())
+      if (known !== undefined) known.faults++
+      else {
+        this.#cuts.set(link.join(), { sinceMs: this.#clock.monotonic(), faults: 1 })
+        this.net.cut(hostOf(from), hostOf(to))
+      }
     }
   }
 
   heal(links: readonly Link[]): void {
     for (const link of links) {
       const [from, to] = link
+      const known = this.#cuts.get(link.join())
+      if (known === undefined || --known.faults > 0) continue
+      this.#cuts.delete(link.join())
       this.net.heal(hostOf(from), hostOf(to))
-      this.#cutSince.delete(link.join())
     }
   }
 
   /** How long nothing has come from this broker to any other, or the other way round, ms; 0 when something may. */
   isolatedForMs(nodeId: number): number {
     const nowMs = this.#clock.monotonic()
-    return Math.min(...this.linksOf(nodeId).map((link) => nowMs - (this.#cutSince.get(link.join()) ?? nowMs)))
+    return Math.min(
+      ...this.linksOf(nodeId).map((link) => nowMs - (this.#cuts.get(link.join())?.sinceMs ?? nowMs)),
+    )
   }
 
   /** From all other brokers, both ways. Clients still reach it. */
@@ -80,7 +88,7 @@ export class Cluster {
   /** From now on it is a good net. */
   healNet(): void {
     this.net.healAll()
-    this.#cutSince.clear()
+    this.#cuts.clear()
     this.net.shapeAll(quickPath)
   }
 }

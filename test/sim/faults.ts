@@ -30,8 +30,13 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'pause'; readonly node: number; readonly forMs: number }
   | { readonly kind: 'jump'; readonly node: number; readonly byMs: number }
   | { readonly kind: 'resetConnections'; readonly probability: number }
-  /** Nothing gets through these links: one way each. */
-  | { readonly kind: 'cut'; readonly links: readonly Link[]; readonly forMs: number }
+  /** Nothing gets through these links: one way each. At the latest until this broker leads that quorum. */
+  | {
+      readonly kind: 'cut'
+      readonly links: readonly Link[]
+      readonly forMs: number
+      readonly until?: { readonly node: number; readonly name: string }
+    }
   /** Links are clogged one after the other and freed in another order.  @source FoundationDB's swizzle */
   | {
       readonly kind: 'swizzle'
@@ -39,9 +44,11 @@ export type Fault = { readonly atMs: number } & (
       readonly freed: readonly Link[]
       readonly everyMs: number
     }
-  /** Whoever is elected next in a quorum of several (of this partition, if one is named) is hit so much later. */
+  /** When this happens next in a quorum of several (of this partition, if one is named), its prey is hit so much later. */
   | {
       readonly kind: 'hunt'
+      /** Absent: somebody is elected. */
+      readonly moment?: Moment
       readonly afterMs: number
       readonly prey: Prey
       readonly forMs: number
@@ -55,8 +62,20 @@ export type Fault = { readonly atMs: number } & (
   | { readonly kind: 'transfer'; readonly place: number }
 )
 
-/** 'orphan': it is cut off, and those who may have voted for it lose their power, before they hear of it again. */
-export type Prey = 'kill' | 'losePower' | 'pause' | 'isolate' | 'orphan'
+/** Somebody has won an election, asks for votes in a new epoch, or leads and has just appended a change of voters. */
+export type Moment = 'elected' | 'stands' | 'reconfigures'
+
+/** Whom it happened to, or who leads, is hit; see prey.ts for the others. */
+export type Prey =
+  | 'kill'
+  | 'losePower'
+  | 'pause'
+  | 'isolate'
+  | 'orphan'
+  | 'stall'
+  | 'predecessor'
+  | 'divide'
+  | 'strand'
 export type FaultKind = Fault['kind']
 
 /** Of one seed: which kinds of faults it has, each on or off. */
@@ -124,6 +143,17 @@ function drawsOf({ brokers, places, random }: Drawn): Draw[] {
     const prey = preys[random.below(preys.length)] as Prey
     return { kind: 'hunt', atMs, afterMs: prey === 'orphan' ? 0 : afterMs, prey, forMs: 2 * downMs() }
   })
+  toss(0.3, (atMs) => {
+    const [moment, prey] = ambushes[random.below(ambushes.length)] as (typeof ambushes)[number]
+    return {
+      kind: 'hunt',
+      atMs,
+      afterMs: random.below(2) * random.below(10),
+      moment,
+      prey,
+      forMs: 2 * downMs(),
+    }
+  })
   toss(0.1, (atMs) => ({ kind: 'wipe', atMs, node: node(), forMs: 4 * downMs() }))
   toss(0.3, (atMs) => ({ kind: 'transfer', atMs, place: random.below(places) }))
   toss(0.3, (atMs) => {
@@ -133,7 +163,16 @@ function drawsOf({ brokers, places, random }: Drawn): Draw[] {
   return draws
 }
 
-const preys: readonly Prey[] = ['kill', 'losePower', 'pause', 'isolate', 'orphan']
+const preys: readonly Prey[] = ['kill', 'losePower', 'pause', 'isolate', 'orphan', 'stall', 'strand']
+const ambushes: readonly (readonly [Moment, Prey])[] = [
+  ['stands', 'predecessor'],
+  ['stands', 'isolate'],
+  ['stands', 'losePower'],
+  ['elected', 'predecessor'],
+  ['reconfigures', 'divide'],
+  ['reconfigures', 'isolate'],
+  ['reconfigures', 'kill'],
+]
 
 /** Half of them short, as a stalled event loop is. */
 const pauseMs = (random: SeededRandom): number => (random.chance(0.5) ? 30 : 300) + random.below(300)

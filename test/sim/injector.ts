@@ -6,10 +6,11 @@ import { Faulted } from '../../src/base/errors.ts'
 import type { DiskFault, DiskOperation } from '../../src/embedded/sim-disk.ts'
 import { DataFolderRefused } from '../../src/main.ts'
 import type { Cluster } from './cluster.ts'
-import type { Fault, Link } from './faults.ts'
+import type { Fault } from './faults.ts'
 import type { Machine } from './machine.ts'
 import { Operator } from './operator.ts'
-import type { Elected } from './quorums.ts'
+import { faultsOn } from './prey.ts'
+import type { Sight } from './quorums.ts'
 import { keyOf, type Stage, sleep } from './stage.ts'
 
 export type End = 'kill' | 'losePower' | 'stop'
@@ -30,6 +31,7 @@ export class Injector {
   /** How often each was started: an attempt that is not the last one gives up. */
   readonly #attempts = new Map<number, number>()
   readonly #hunts: Hunt[] = []
+  readonly #elections = new Elections()
   readonly #underWay = new Set<Promise<void>>()
   /** One of them has lost its disk. */
   #isWiped = false
@@ -40,7 +42,7 @@ export class Injector {
     this.#stage = stage
     this.#cluster = cluster
     this.#operator = new Operator(stage)
-    cluster.quorums.onElected = (elected) => this.#elected(elected)
+    cluster.quorums.onSight = (sight) => this.#sighted(sight)
   }
 
   /** Resolves when the last of them is over. */
@@ -102,12 +104,17 @@ export class Injector {
   }
 
   /** The prey runs. */
-  #elected({ node, epoch, name }: Elected): void {
-    const at = this.#hunts.findIndex(({ place }) => place === undefined || this.#nameOf(place) === name)
+  #sighted(sight: Sight): void {
+    if (sight.moment === 'elected') this.#elections.won(sight)
+    const at = this.#hunts.findIndex(
+      ({ moment = 'elected', place }) =>
+        moment === sight.moment && (place === undefined || this.#nameOf(place) === sight.name),
+    )
     const [hunt] = at < 0 ? [] : this.#hunts.splice(at, 1)
     if (hunt === undefined) return
-    this.#stage.recorder.trace(`hunt of n${node}, elected in epoch ${epoch} of ${name}`)
-    const faults = this.#preyOn(node, hunt)
+    const { moment, node, epoch, name } = sight
+    this.#stage.recorder.trace(`hunt of n${node}, which ${moment} in epoch ${epoch} of ${name}`)
+    const faults = this.#faultsOn(sight, hunt)
     const hit = async (): Promise<void> => {
       await sleep(this.#stage, hunt.afterMs)
       await Promise.all(faults.map((fault) => this.#carryOut(fault)))
@@ -121,20 +128,10 @@ export class Injector {
     return place && quorumNames.get(keyOf(place))
   }
 
-  #preyOn(node: number, { prey, forMs }: Pick<Hunt, 'prey' | 'forMs'>): Fault[] {
-    const others = this.#stage.plan.brokers.filter((other) => other !== node)
-    const cut: Fault = { kind: 'cut', atMs: 0, links: this.#cluster.linksOf(node), forMs }
-    const orphaned = others.map((other): Fault => ({ kind: 'losePower', atMs: 0, node: other, downMs: 5 }))
-    switch (prey) {
-      case 'pause':
-        return [{ kind: 'pause', atMs: 0, node, forMs }]
-      case 'isolate':
-        return [cut]
-      case 'orphan':
-        return [cut, ...orphaned]
-      default:
-        return [{ kind: prey, atMs: 0, node, downMs: forMs / 2 }]
-    }
+  #faultsOn({ node, name, epoch, voters }: Omit<Sight, 'moment'>, of: Pick<Hunt, 'prey' | 'forMs'>): Fault[] {
+    const predecessor = this.#cluster.quorums.leaderBefore(name, epoch)
+    const { prey, forMs } = of
+    return faultsOn({ prey, forMs, node, name, voters, predecessor, brokers: this.#stage.plan.brokers })
   }
 
   async #carryOut(fault: Fault): Promise<void> {
@@ -143,7 +140,7 @@ export class Injector {
         await this.#losePowerOfAll(fault.downMs)
         return
       case 'cut':
-        await this.#cut(fault.links, fault.forMs)
+        await this.#cut(fault)
         return
       case 'swizzle':
         await this.#swizzle(fault)
@@ -160,8 +157,9 @@ export class Injector {
       case 'hunt':
         return
       case 'hit': {
-        const node = this.#cluster.quorums.leaderOf(this.#nameOf(fault.place) ?? '')
-        if (node > 0) await Promise.all(this.#preyOn(node, fault).map((one) => this.#carryOut(one)))
+        const leader = this.#cluster.quorums.leaderOf(this.#nameOf(fault.place) ?? '')
+        if (leader === null) return
+        await Promise.all(this.#faultsOn(leader, fault).map((one) => this.#carryOut(one)))
         return
       }
       default:
@@ -240,14 +238,16 @@ export class Injector {
     machine.resume()
   }
 
-  async #cut(links: readonly Link[], forMs: number): Promise<void> {
+  async #cut({ links, forMs, until }: Extract<Fault, { kind: 'cut' }>): Promise<void> {
     this.#stage.recorder.disrupt()
     this.#cluster.cut(links)
     const enoughMs = timeoutsUntilDeposed * this.#stage.plan.electionTimeoutMs
-    await sleep(this.#stage, Math.min(forMs, enoughMs))
+    const isLed = until === undefined ? new Promise<never>(() => {}) : this.#elections.when(until)
+    const lapse = (ms: number): Promise<void> => Promise.race([sleep(this.#stage, ms), isLed])
+    await lapse(Math.min(forMs, enoughMs))
     if (forMs >= enoughMs) {
       this.#checkDeposed(enoughMs)
-      await sleep(this.#stage, forMs - enoughMs)
+      await lapse(forMs - enoughMs)
     }
     this.#cluster.heal(links)
   }
@@ -257,7 +257,6 @@ export class Injector {
     const { brokers } = this.#stage.plan
     if (brokers.length === 1) return
     for (const node of brokers) {
-      // Another fault's end may have healed a link meanwhile.
       if (this.#cluster.isolatedForMs(node) < enoughMs || this.#busy.has(node)) continue
       for (const name of this.#cluster.quorums.ledBy(node))
         this.#stage.recorder.violate(`n${node} is cut off and still leads ${name}`)
@@ -322,4 +321,20 @@ export class Injector {
 function full({ kind, bytes }: DiskOperation): DiskFault | undefined {
   const grows = kind === 'write' || kind === 'create' || kind === 'mkdir'
   return grows ? { code: 'ENOSPC', written: Math.floor(bytes / 2) } : undefined
+}
+
+type Election = Pick<Sight, 'node' | 'name'>
+
+/** Who waits for somebody to be elected. */
+class Elections {
+  readonly #waiting: { readonly election: Election; readonly resolve: () => void }[] = []
+
+  when(election: Election): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push({ election, resolve }))
+  }
+
+  won({ node, name }: Election): void {
+    for (const { election, resolve } of this.#waiting)
+      if (election.node === node && election.name === name) resolve()
+  }
 }

@@ -31,6 +31,8 @@ export interface Plan {
     readonly committers: number
     readonly members: number
     readonly listers: number
+    /** Who asks all brokers who leads, again and again. */
+    readonly watchers: number
     readonly trimmer: boolean
     readonly administrator: boolean
     readonly codecs: readonly ('none' | 'gzip' | 'snappy' | 'lz4')[]
@@ -79,6 +81,7 @@ export function planOf(seed: number, random: SeededRandom): Plan {
       committers: random.below(3),
       members: on(0.2) ? 1 + random.below(2) : 0,
       listers: random.below(2),
+      watchers: on(0.3) ? 1 : 0,
       trimmer: on(0.3),
       administrator: on(0.3),
       codecs: on() ? ['none'] : ['none', 'gzip', 'snappy', 'lz4'],
@@ -104,6 +107,8 @@ function settingsOf(
     'offsets.topic.replication.factor': String(on(0.8) ? brokers : 1 + random.below(brokers)),
     'lograft.image.changes.max': String(oneOf(5, 50, 10_000)),
     'lograft.syncs.in.flight.max': String(oneOf(1, 4)),
+    'lograft.append.bytes.max': String(oneOf(100, 2000, 1_048_576, 1_048_576)),
+    'lograft.appends.in.flight.max': String(oneOf(1, 64)),
     'lograft.files.open.max': String(oneOf(2, 8, 0)),
     'controlled.shutdown.timeout.ms': '2000',
     'lograft.election.timeout.ms': String(electionTimeoutMs),

@@ -11,6 +11,8 @@ export interface Task {
   /** This bug is planted. */
   readonly bug?: string
   readonly keepsLines?: boolean
+  /** Whether it is sound is all that is asked. */
+  readonly endsAtViolation?: boolean
 }
 
 /** A verdict as it comes from another process. */

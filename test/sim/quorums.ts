@@ -4,51 +4,39 @@
  *
  * A member is known by the folder of its log, in whose path its machine's name stands.
  */
-import { isVoter, type Membership } from '../../src/raft/membership.ts'
+import { isJoint, isVoter, members } from '../../src/raft/membership.ts'
 import { Raft } from '../../src/raft/raft.ts'
 import type { Entries } from '../../src/replica/entries.ts'
 import { Member } from '../../src/replica/member.ts'
+import type { Moment } from './faults.ts'
+import {
+  checkRestart,
+  electableWithout,
+  faultsOf,
+  heldBy,
+  misconfigured,
+  overrated,
+  type Quorum,
+  regressions,
+  type Seen,
+} from './laws.ts'
 import type { Recorder } from './recorder.ts'
 
-export interface Elected {
+/** Something that faults wait for. */
+export interface Sight {
+  readonly moment: Moment
+  /** Whom it happened to. */
   readonly node: number
   /** Of the quorum. */
   readonly name: string
   readonly epoch: number
-}
-
-/** One member as it was after its last turn. */
-interface Seen {
-  member: Member
-  raft: Raft<Entries>
-  highWatermark: number
-  /** Position. */
-  committed: number
-  start: number
-  epoch: number
-  /** Position; survives the process. */
-  durable: number
-  role: Raft<Entries>['role']
-}
-
-/** One quorum, over all its members and their lives. */
-interface Quorum {
-  readonly name: string
-  readonly seen: Map<number, Seen>
-  /** By epoch, who led it. */
-  readonly leaders: Map<number, number>
-  /** The epochs of what was committed, from `committedFrom` on. */
-  readonly epochs: number[]
-  committedFrom: number
-  /** How far, and by the leader of which epoch that was done last. */
-  readonly commits: { epoch: number; position: number }[]
-  /** Where written counts as durable, little of this can be asked for. */
-  isUnsynced: boolean
+  /** In force there. */
+  readonly voters: readonly number[]
 }
 
 export class Quorums {
-  /** Told of everybody who wins an election among several. */
-  onElected: (elected: Elected) => void = () => {}
+  /** Told of what happens in quorums of several. */
+  onSight: (sight: Sight) => void = () => {}
   readonly #recorder: Recorder
   readonly #quorums = new Map<string, Quorum>()
   readonly #wiped = new Set<number>()
@@ -119,10 +107,21 @@ export class Quorums {
       .map(({ name }) => name)
   }
 
-  /** Who leads a quorum, by the newest epoch that was won; -1 for nobody. */
-  leaderOf(name: string): number {
-    const leaders = this.#quorums.get(name)?.leaders
-    return leaders === undefined ? -1 : (leaders.get(Math.max(...leaders.keys())) ?? -1)
+  /** Who leads a quorum, by the newest epoch that was won; null for nobody. */
+  leaderOf(name: string): Omit<Sight, 'moment'> | null {
+    const quorum = this.#quorums.get(name)
+    if (quorum === undefined) return null
+    const epoch = Math.max(...quorum.leaders.keys())
+    const node = quorum.leaders.get(epoch)
+    const one = node === undefined ? undefined : quorum.seen.get(node)
+    if (node === undefined || one === undefined) return null
+    return { node, name, epoch, voters: one.raft.membership.voters }
+  }
+
+  /** Who led it before that epoch; -1 for nobody. */
+  leaderBefore(name: string, epoch: number): number {
+    const earlier = [...(this.#quorums.get(name)?.leaders ?? [])].filter(([one]) => one < epoch)
+    return earlier.reduce((last, one) => (one[0] > last[0] ? one : last), [-1, -1])[1]
   }
 
   /** Where the log of a quorum begins on a node; it may have been closed since. */
@@ -173,9 +172,11 @@ export class Quorums {
     const before = quorum.seen.get(node)
     const now = seenOf(member, raft)
     const violate = (what: string): void => this.#recorder.violate(`${name} on n${node}: ${what}`)
-    // One that was taken out and comes again begins anew, and does not vote until it has all.
-    if (before !== undefined && before.member !== member && isVoter(raft.membership, node))
-      checkRestart(quorum, before, now, violate)
+    if (before !== undefined && before.member !== member) {
+      // One that was taken out and comes again begins anew, and does not vote until it has all.
+      if (isVoter(raft.membership, node)) checkRestart(quorum, before, now, violate)
+      else now.isAnew = now.durable < before.durable
+    } else now.isAnew = before?.isAnew ?? false
     quorum.seen.set(node, now)
     if (before?.member === member && !quorum.isUnsynced)
       for (const fault of regressions(now, before)) violate(fault)
@@ -183,7 +184,14 @@ export class Quorums {
     if (!quorum.isUnsynced && raft.durablePosition > log.durablePosition)
       violate(`${raft.durablePosition} count as durable, and ${log.durablePosition} are`)
     if (now.role === 'leader' && before?.role !== 'leader') this.#elected(quorum, node, now, violate)
+    this.#watchOut(quorum, node, before, now)
     if (quorum.isUnsynced) return
+    if (now.cuts !== before?.cuts) {
+      const fault = misconfigured(now)
+      if (fault !== null) violate(fault)
+    }
+    if (now.role === 'leader')
+      for (const fault of overrated(quorum, now, (id) => !this.#wiped.has(id))) violate(fault)
     if (now.committed > (before?.committed ?? now.committed)) {
       this.#checkCommit(quorum, now, before?.committed ?? 0, violate)
     }
@@ -198,7 +206,7 @@ export class Quorums {
       // What only the leader before had may be lost.
       this.#recorder.disrupt()
       this.#recorder.mark('elected among several')
-      this.onElected({ node, name: quorum.name, epoch })
+      this.#tell('elected', node, quorum, now)
     }
     if (quorum.isUnsynced) return
     // What leaders of earlier epochs had committed by now; a later one may have committed more (it is a stale leader then).
@@ -207,6 +215,19 @@ export class Quorums {
     violate(
       `leads epoch ${epoch} and ends at ${member.log.endPosition}, where ${commit.position} were committed`,
     )
+  }
+
+  #watchOut(quorum: Quorum, node: number, before: Seen | undefined, now: Seen): void {
+    const { role, epoch, raft, configured } = now
+    if (before?.member !== now.member) return
+    // (A pre-vote is asked for in the epoch that is.)
+    if (role === 'candidate' && epoch > before.epoch) this.#tell('stands', node, quorum, now)
+    if (role === 'leader' && configured > before.configured && isJoint(raft.membership))
+      this.#tell('reconfigures', node, quorum, now)
+  }
+
+  #tell(moment: Moment, node: number, { name }: Quorum, { epoch, raft: { membership } }: Seen): void {
+    if (members(membership).length > 1) this.onSight({ moment, node, name, epoch, voters: membership.voters })
   }
 
   /** What has just become committed here: of the epochs that it always was, and on a majority of disks. */
@@ -223,8 +244,10 @@ export class Quorums {
         violate(`${at} was committed in epoch ${known}, and is again in ${unitEpoch}`)
     }
     if (role !== 'leader') return
-    const held = heldBy(quorum, raft.membership, committed, log.epochBefore(committed))
-    if (held !== null) violate(`${committed} is committed, ${held}`)
+    for (const law of [heldBy, electableWithout]) {
+      const fault = law(quorum, raft.membership, committed, log.epochBefore(committed))
+      if (fault !== null) violate(`${committed} is committed, ${fault}`)
+    }
     const last = quorum.commits.at(-1)
     if (last?.epoch === epoch) last.position = Math.max(last.position, committed)
     else if (last === undefined || last.epoch < epoch) quorum.commits.push({ epoch, position: committed })
@@ -242,48 +265,10 @@ function seenOf(member: Member, raft: Raft<Entries>): Seen {
     epoch: raft.epoch,
     durable: log.durablePosition,
     role: member.role,
+    configured: raft.membership.position,
+    cuts: raft.truncations,
+    isAnew: false,
   }
-}
-
-/** Which majority lacks it; null when none does. */
-function heldBy(quorum: Quorum, membership: Membership, position: number, epoch: number): string | null {
-  for (const voters of [membership.voters, membership.outgoing]) {
-    const holders = voters.filter((voter) => {
-      const one = quorum.seen.get(voter)
-      return one !== undefined && one.durable >= position && agrees(one.member, position, epoch)
-    })
-    if (voters.length > 0 && holders.length <= voters.length / 2)
-      return `and durable on [${holders.join(' ')}] of [${voters.join(' ')}] only`
-  }
-  return null
-}
-
-/** As far as its log still knows. */
-function agrees({ log }: Member, position: number, epoch: number): boolean {
-  const isInside = position > log.base.position && position <= log.endPosition
-  return !isInside || log.epochBefore(position) === epoch
-}
-
-function checkRestart(quorum: Quorum, before: Seen, now: Seen, violate: (what: string) => void): void {
-  if (quorum.isUnsynced || now.member.log.endPosition >= before.durable) return
-  violate(`${before.durable} were durable, and after a restart the log ends at ${now.member.log.endPosition}`)
-}
-
-function* regressions(now: Seen, before: Seen): Generator<string> {
-  if (now.highWatermark < before.highWatermark)
-    yield `high watermark ${now.highWatermark} after ${before.highWatermark}`
-  if (now.committed < before.committed) yield `${now.committed} committed after ${before.committed}`
-  if (now.start < before.start) yield `log start ${now.start} after ${before.start}`
-  if (now.epoch < before.epoch) yield `epoch ${now.epoch} after ${before.epoch}`
-}
-
-function* faultsOf({ member, highWatermark }: Seen): Generator<string> {
-  const { start, end, base, durablePosition, writtenPosition } = member.log
-  // Who was just installed or opened knows of nothing committed but where its log begins: the batch that holds the start.
-  if (start > highWatermark && highWatermark > 0 && highWatermark !== base.offset)
-    yield `log start ${start} above the high watermark ${highWatermark}`
-  if (highWatermark > end) yield `high watermark ${highWatermark} above the end ${end}`
-  if (durablePosition > writtenPosition) yield 'durable what is not written'
 }
 
 /** '/srv/n3/data/...' is node 3's. */

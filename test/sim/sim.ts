@@ -88,7 +88,7 @@ async function hunt(from: number, count: number): Promise<boolean> {
     const take = (result: Result): void => {
       if (!isSound(result)) caught.push(result.seed)
     }
-    const tasks = seedsFrom(from, count).map((seed) => ({ seed, bug, aim: bug }))
+    const tasks = seedsFrom(from, count).map((seed) => ({ seed, bug, aim: bug, endsAtViolation: true }))
     await runAll(tasks, (_, result) => take(result), processes)
     if (caught.length === 0) missed++
     print(

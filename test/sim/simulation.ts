@@ -16,6 +16,7 @@ import { join } from './actors/members.ts'
 import { produce } from './actors/producers.ts'
 import { produceRaw } from './actors/raw-producers.ts'
 import { list, read } from './actors/readers.ts'
+import { watch } from './actors/watchers.ts'
 import { check } from './checker/check.ts'
 import type { Anomaly } from './checker/history.ts'
 import { Cluster } from './cluster.ts'
@@ -51,7 +52,7 @@ export function isSound({ violations, anomalies }: Pick<Verdict, 'violations' | 
 
 export async function simulate(
   seed: number,
-  options: { plan?: Plan; keepsLines?: boolean } = {},
+  options: { plan?: Plan; keepsLines?: boolean; endsAtViolation?: boolean } = {},
 ): Promise<Verdict> {
   const plan = options.plan ?? planFor(seed)
   const clock = new VirtualClock()
@@ -72,8 +73,9 @@ export async function simulate(
       isDone = true
     })
     // What an event throws ends the run: it would have ended a process.
-    while (!isDone && clock.monotonic() < simulatedMsMax) await clock.advance(50)
-    if (!isDone) recorder.violate(`hangs: ${simulation.phase}`)
+    const isEnough = (): boolean => options.endsAtViolation === true && recorder.violations.length > 0
+    while (!isDone && !isEnough() && clock.monotonic() < simulatedMsMax) await clock.advance(50)
+    if (!isDone && !isEnough()) recorder.violate(`hangs: ${simulation.phase}`)
   } catch (error) {
     escaped(error)
   } finally {
@@ -156,6 +158,7 @@ class Simulation {
       ...several(clients.committers, (i) => commit(stage, `group-${i}`)),
       ...several(clients.members, (i) => join(stage, `member-${i}`, 'shared')),
       ...several(clients.listers, (i) => list(stage, `lister-${i}`)),
+      ...several(clients.watchers, (i) => watch(stage, `watcher-${i}`)),
       ...several(clients.trimmer ? 1 : 0, () => trim(stage, 'trimmer')),
       ...several(clients.administrator ? 1 : 0, () => administer(stage, 'administrator', topics)),
     ]

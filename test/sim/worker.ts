@@ -3,11 +3,11 @@
  * planted for as long as it lives.
  */
 import { register } from 'node:module'
-import { clusterBugs, elusiveBugs } from './bugs/cluster.ts'
+import { clusterBugs } from './bugs/cluster.ts'
 import type { Result, Task } from './pool.ts'
 
 const name = process.argv[2] ?? ''
-const edits = [...clusterBugs, ...elusiveBugs].find((bug) => bug.name === name)?.edits
+const edits = clusterBugs.find((bug) => bug.name === name)?.edits
 if (edits !== undefined) register(new URL('./bugs/loader.js', import.meta.url), { data: edits })
 // Only now: what is to be changed must not be loaded yet.
 const { aimed, bugs } = await import('./bugs/bugs.ts')
@@ -19,9 +19,9 @@ process.on('message', (message) => {
 })
 process.send?.('ready')
 
-async function run({ seed, aim, keepsLines = false }: Task): Promise<Result> {
+async function run({ seed, aim, keepsLines = false, endsAtViolation = false }: Task): Promise<Result> {
   const bug = bugs.find((one) => one.name === aim)
   const plan = bug === undefined ? planFor(seed) : aimed(bug, planFor(seed))
-  const { marks, ...verdict } = await simulate(seed, { plan, keepsLines })
+  const { marks, ...verdict } = await simulate(seed, { plan, keepsLines, endsAtViolation })
   return { ...verdict, marks: [...marks] }
 }

@@ -56,6 +56,8 @@ class RawProducer {
   readonly #name: string
   readonly #random: SeededRandom
   readonly #client: ClusterClient
+  /** Over connections of its own. */
+  readonly #other: ClusterClient
   #identity: Identity | null = null
 
   constructor(stage: Stage, name: string, random: SeededRandom) {
@@ -63,10 +65,12 @@ class RawProducer {
     this.#name = name
     this.#random = random
     this.#client = new ClusterClient(stage, name)
+    this.#other = new ClusterClient(stage, `${name} again`)
   }
 
   close(): void {
     this.#client.close()
+    this.#other.close()
   }
 
   /** One attempt. */
@@ -96,7 +100,8 @@ class RawProducer {
     const { recorder } = this.#stage
     const finish = this.#begin(batch, -1, true)
     for (let attempt = 1; ; attempt++) {
-      const { error, baseOffset } = await this.#ask(batch, -1)
+      const isDoubled = this.#random.chance(0.2)
+      const { error, baseOffset } = isDoubled ? await this.#askTwice(batch) : await this.#ask(batch, -1)
       if (error === 'NONE') {
         if (attempt > 1) recorder.mark('batch acknowledged at a later attempt')
         finish('ok', baseOffset)
@@ -186,12 +191,22 @@ class RawProducer {
     }
   }
 
-  async #ask(batch: Batch, acks: -1 | 0 | 1): Promise<Answer> {
-    const leader = await this.#client.leader(batch.place)
+  /** The same over two connections at once, as somebody does whose first one stalls: either answer will do. */
+  async #askTwice(batch: Batch): Promise<Answer> {
+    const answers = await Promise.all([this.#ask(batch, -1), this.#ask(batch, -1, this.#other)])
+    const [first, second] = answers.filter(({ error }) => error === 'NONE')
+    const isKept = !this.#stage.recorder.unsynced.has(keyOf(batch.place))
+    if (isKept && second !== undefined && second.baseOffset !== first?.baseOffset)
+      this.#stage.recorder.violate(`a batch lies at ${first?.baseOffset} and at ${second.baseOffset}`)
+    return first ?? answers[0]
+  }
+
+  async #ask(batch: Batch, acks: -1 | 0 | 1, client = this.#client): Promise<Answer> {
+    const leader = await client.leader(batch.place)
     if (leader === null) return { error: 'LEADER_NOT_AVAILABLE', baseOffset: -1 }
     const answer = await leader.client.ask(Produce, requestOf(batch, acks))
     const row = answer?.responses[0]?.partitionResponses[0]
-    if (row?.errorCode !== 0) this.#client.misled(batch.place)
+    if (row?.errorCode !== 0) client.misled(batch.place)
     return row === undefined
       ? { error: null, baseOffset: -1 }
       : { error: errorName(row.errorCode), baseOffset: row.baseOffset }

@@ -22,3 +22,5 @@ export interface Edit {
   readonly find: string
   readonly put: string
 }
+
+export const edit = (file: string, find: string, put: string): Edit => ({ file: `${file}.js`, find, put })

@@ -1,13 +1,11 @@
 /** All bugs to plant, and how a seed is aimed at one. */
 import type { Plan } from '../plan.ts'
 import type { Bug } from './bug.ts'
-import { clusterBugs, elusiveBugs } from './cluster.ts'
+import { clusterBugs } from './cluster.ts'
 import { oneBrokerBugs } from './one-broker.ts'
 
 /** Each is caught within a few seeds. */
-export const caughtBugs: readonly Bug[] = [...oneBrokerBugs.map(alone), ...clusterBugs]
-
-export const bugs: readonly Bug[] = [...caughtBugs, ...elusiveBugs]
+export const bugs: readonly Bug[] = [...oneBrokerBugs.map(alone), ...clusterBugs]
 
 /** The plan of a seed, aimed at a bug. */
 export function aimed({ faults, aim }: Bug, plan: Plan): Plan {
