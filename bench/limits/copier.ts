@@ -6,7 +6,7 @@
  *
  * synced: answers wait for an fdatasync that began after their write; one sync for all that came meanwhile.
  */
-import { closeSync, fdatasync, openSync, unlinkSync, writevSync } from 'node:fs'
+import { fdatasync, openSync, writevSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { crc32c } from '../../src/base/crc32c.ts'
 import { FrameSizes } from './frame-sizes.ts'
@@ -18,10 +18,8 @@ answer.writeInt32BE(answer.length - 4)
 let files = 0
 
 function copy(socket: Socket): void {
-  const path = `${folder}/${files++}`
-  const file = openSync(path, 'w')
-  // Its space is free again as soon as the connection closes.
-  unlinkSync(path)
+  // It stays until the program ends: what is deleted would be memory that is new to who writes next.
+  const file = openSync(`${folder}/${files++}`, 'w')
   const sizes = new FrameSizes()
   let pieces: Buffer[] = []
   let crc = 0
@@ -57,9 +55,6 @@ function copy(socket: Socket): void {
   }
   socket.setNoDelay(true)
   socket.on('error', () => socket.destroy())
-  socket.on('close', () => {
-    if (!isSyncing && pieces.length === 0) closeSync(file)
-  })
   socket.on('data', (chunk: Buffer) => {
     if (pieces.length === 0) setImmediate(onTurn)
     sizes.cut(chunk, (piece, isLast) => {

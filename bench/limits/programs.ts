@@ -8,24 +8,23 @@ import type { Sample } from '../load/sample.ts'
 import { endProcess, startProcess } from '../process.ts'
 
 const pathOf = (name: string) => fileURLToPath(new URL(`./${name}.js`, import.meta.url))
-const newFolder = () => mkdtempSync(join(tmpdir(), 'lograft-limits-'))
 
 export class BareProgram {
   readonly #child: ChildProcess
-  readonly #folder: string
+  readonly folder: string
   readonly pid: number
   readonly bootstrap: string
 
   private constructor(child: ChildProcess, folder: string, pid: number, bootstrap: string) {
     this.#child = child
-    this.#folder = folder
+    this.folder = folder
     this.pid = pid
     this.bootstrap = bootstrap
   }
 
   /** Its arguments: the folder that it may use, and `more`. */
   static async start(name: 'copier' | 'sender', more: readonly (string | number)[]): Promise<BareProgram> {
-    const folder = newFolder()
+    const folder = mkdtempSync(join(tmpdir(), 'lograft-limits-'))
     const { child, pid, line } = await startProcess(process.execPath, [
       pathOf(name),
       folder,
@@ -37,22 +36,18 @@ export class BareProgram {
 
   async stop(): Promise<void> {
     await endProcess(this.#child)
-    rmSync(this.#folder, { recursive: true, force: true })
+    rmSync(this.folder, { recursive: true, force: true })
   }
 }
 
-/** One run of the loop that writes and syncs. */
+/** One run of the loop that writes and syncs. What it writes stays in the folder. */
 export async function syncerSample(
+  folder: string,
   batchBytes: number,
   batches: number,
   bytes: number,
 ): Promise<Pick<Sample, 'megabytesPerSecond' | 'cpuPerGigabyte'>> {
-  const folder = newFolder()
-  try {
-    const args = [pathOf('syncer'), folder, batchBytes, batches, bytes].map(String)
-    const { line } = await startProcess(process.execPath, args)
-    return JSON.parse(line) as Pick<Sample, 'megabytesPerSecond' | 'cpuPerGigabyte'>
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  const args = [pathOf('syncer'), folder, batchBytes, batches, bytes].map(String)
+  const { line } = await startProcess(process.execPath, args)
+  return JSON.parse(line) as Pick<Sample, 'megabytesPerSecond' | 'cpuPerGigabyte'>
 }

@@ -7,7 +7,7 @@ import { fdatasyncSync, openSync, writevSync } from 'node:fs'
 
 const [folder, ...numbers] = process.argv.slice(2)
 const [batchBytes = 0, batches = 0, bytes = 0] = numbers.map(Number)
-const file = openSync(`${folder}/synced`, 'w')
+const file = openSync(`${folder}/synced-${process.pid}`, 'w')
 const group = Array.from({ length: batches }, () => Buffer.alloc(batchBytes, 'x'))
 let written = 0
 const before = process.cpuUsage()

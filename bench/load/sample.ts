@@ -27,7 +27,7 @@ export async function sampleOf(pids: readonly number[], load: () => Promise<Thro
   }
 }
 
-/** A B A B: what drifts on this machine drifts for all. The first round warms up and is thrown away. */
+/** A B, B A, A B: what drifts on this machine drifts for all. The first round warms up and is thrown away. */
 export async function inTurns<Name extends string, S extends object>(
   rounds: number,
   contestants: Readonly<Record<Name, () => Promise<S>>>,
@@ -35,7 +35,7 @@ export async function inTurns<Name extends string, S extends object>(
   const names = Object.keys(contestants) as Name[]
   const seen = Object.fromEntries(names.map((name) => [name, [] as S[]])) as Record<Name, S[]>
   for (let round = 0; round <= rounds; round++) {
-    for (const name of names) {
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const sample = await contestants[name]()
       if (round > 0) seen[name].push(sample)
     }

@@ -1,7 +1,7 @@
 /** Producing with batches made beforehand: one broker, or three that keep every record three times. */
 import { readyTopic, spreadThroughput } from '../load/leaders.ts'
 import { inTurns, type Sample, sampleOf } from '../load/sample.ts'
-import { dropTopic, flushes, payload } from '../load/topic.ts'
+import { flushes, payload } from '../load/topic.ts'
 import type { Row, Suite } from '../report.ts'
 import { type Aims, throughputRow } from './comparison.ts'
 import { type Measured, type Peers, withPeers } from './peer.ts'
@@ -87,7 +87,7 @@ async function produced({ control, pids }: Measured, wanted: Case): Promise<Samp
   const batches = wanted.bytes / load.payload.batch.length
   await spreadThroughput(load, led, batches / 20)
   const sample = await sampleOf(pids, () => spreadThroughput(load, led, batches))
-  await dropTopic(control, topic)
+  // The topic stays: what is deleted would be memory that is new to who writes next.
   return sample
 }
 

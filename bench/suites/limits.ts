@@ -6,13 +6,14 @@ import { LoadConnection } from '../load/connection.ts'
 import { answerOf, consumeThroughput } from '../load/consume.ts'
 import { produceThroughput } from '../load/produce.ts'
 import { inTurns, medianOf, type Sample, sampleOf } from '../load/sample.ts'
-import { dropTopic, flushes, makeTopic, payload } from '../load/topic.ts'
+import { flushes, makeTopic, payload } from '../load/topic.ts'
 import type { Row, Suite } from '../report.ts'
 
 const recordBytes = 1024
 const connections = 6
 const inFlight = 5
 const topic = 'load'
+let topics = 0
 
 export const limits: Suite = async ({ isQuick }) => {
   const rounds = isQuick ? 1 : 3
@@ -47,17 +48,17 @@ async function producing(
   } as const
   const seen = await inTurns<string, Pick<Sample, 'megabytesPerSecond' | 'cpuPerGigabyte'>>(rounds, {
     broker: async () => {
-      await makeTopic(control, topic, connections, { 'flush.messages': flushes[flush] })
-      const sample = await sampleOf([broker.pid], () =>
-        produceThroughput({ ...load, bootstrap: broker.bootstrap }),
+      const own = `load-${topics++}`
+      await makeTopic(control, own, connections, { 'flush.messages': flushes[flush] })
+      return await sampleOf([broker.pid], () =>
+        produceThroughput({ ...load, topic: own, bootstrap: broker.bootstrap }),
       )
-      await dropTopic(control, topic)
-      return sample
     },
     'socket to file with crc32c': () =>
       sampleOf([copier.pid], () => produceThroughput({ ...load, bootstrap: copier.bootstrap })),
     ...(flush === 'synced' && {
-      'write and fdatasync alone': () => syncerSample(one.batch.length, connections * inFlight, bytes),
+      'write and fdatasync alone': () =>
+        syncerSample(copier.folder, one.batch.length, connections * inFlight, bytes),
     }),
   })
   control.close()
