@@ -91,8 +91,13 @@ export class Phases {
     const groups = Array.from({ length: plan.clients.committers }, (_, i) => `group-${i}`)
     await this.#eventually('committed offsets', () => readCommitted(stage, 'final', groups))
     await this.#eventually('topics', () => checkTopics(stage, 'final', topics))
-    await this.quiet()
     const client = new ClusterClient(stage, 'prober')
+    // A newcomer may still be on its way to what it shall hold.
+    await this.#eventually('moves', async () => {
+      const moves = await moving(client, plan.brokers[0] ?? 1)
+      return moves?.length === 0 ? null : `${moves?.join(' ') ?? 'nobody knows what'} moves`
+    })
+    await this.quiet()
     const placed = (await placements(client, plan.brokers[0] ?? 1)) ?? []
     client.close()
     await Promise.all(this.#cluster.machines.map((machine) => this.#injector.bringDown(machine, 'stop')))
