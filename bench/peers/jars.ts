@@ -11,6 +11,8 @@ const dependencies = [
   ['org.apache.kafka', 'kafka_2.13', kafkaVersion],
   ['org.apache.kafka', 'kafka-tools', kafkaVersion],
   ['org.apache.logging.log4j', 'log4j-core', '2.25.1'],
+  // Without it Kafka says nothing, not even that it is ready.
+  ['org.apache.logging.log4j', 'log4j-slf4j-impl', '2.25.1'],
 ]
 
 /** The class path of Kafka below `folder`, fetched when it is not there yet; or why there is none. */
