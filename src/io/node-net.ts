@@ -2,6 +2,31 @@ import * as net from 'node:net'
 import { Faulted } from '../base/errors.ts'
 import type { Connection, Listener, Net } from './world.ts'
 
+/**
+ * All sockets read into the same memory, one after the other: a buffer for each read, as Node has it otherwise, is memory that V8 counts,
+ * and every 32 MB or so of it cost a collection of the whole heap.
+ */
+const sharedBytes = Buffer.allocUnsafeSlow(256 * 1024)
+
+class SharedRead {
+  readonly buffer = sharedBytes
+  onData: (chunk: Buffer) => void = () => {}
+  readonly callback = (bytes: number): boolean => {
+    this.onData(sharedBytes.subarray(0, bytes))
+    return true
+  }
+}
+
+/** Only a socket that is made with it has `onread`, and Node makes those that it accepts: this one takes over the handle of such. */
+function adopted(accepted: net.Socket): { socket: net.Socket; reader: SharedRead } {
+  const inner = accepted as unknown as { _handle: unknown }
+  const handle = inner._handle
+  inner._handle = null
+  const reader = new SharedRead()
+  const options = { handle, onread: reader }
+  return { socket: new net.Socket(options as net.SocketConstructorOpts), reader }
+}
+
 /** Real TCP. */
 export class NodeNet implements Net {
   listen(
@@ -11,9 +36,8 @@ export class NodeNet implements Net {
   ): Promise<Listener> {
     const operation = `listen on ${options.host}:${options.port}`
     return new Promise((resolve, reject) => {
-      const server = net.createServer({ noDelay: true, keepAlive: true }, (socket) => {
-        onConnection(new NodeConnection(socket))
-      })
+      const sockets = { noDelay: true, keepAlive: true, pauseOnConnect: true }
+      const server = net.createServer(sockets, (socket) => onConnection(new NodeConnection(adopted(socket))))
       server.once('error', (cause) => reject(new Faulted('net', operation, { cause })))
       server.listen({ host: options.host, port: options.port }, () => {
         server.removeAllListeners('error')
@@ -28,7 +52,9 @@ export class NodeNet implements Net {
   connect(options: { host: string; port: number; timeoutMs: number }): Promise<Connection> {
     const operation = `connect to ${options.host}:${options.port}`
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ host: options.host, port: options.port, noDelay: true, keepAlive: true })
+      const { host, port } = options
+      const reader = new SharedRead()
+      const socket = net.connect({ host, port, noDelay: true, keepAlive: true, onread: reader })
       const fail = (cause: Error): void => {
         clearTimeout(timer)
         socket.destroy()
@@ -41,7 +67,7 @@ export class NodeNet implements Net {
       socket.once('connect', () => {
         clearTimeout(timer)
         socket.off('error', fail)
-        resolve(new NodeConnection(socket))
+        resolve(new NodeConnection({ socket, reader }))
       })
     })
   }
@@ -74,10 +100,10 @@ class NodeConnection implements Connection {
   readonly #socket: net.Socket
   #fault: Faulted | null = null
 
-  constructor(socket: net.Socket) {
+  constructor({ socket, reader }: { socket: net.Socket; reader: SharedRead }) {
     this.#socket = socket
     this.remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
-    socket.on('data', (chunk: Buffer) => this.onData(chunk))
+    reader.onData = (chunk) => this.onData(chunk)
     socket.on('drain', () => this.onDrain())
     socket.on('error', (cause) => {
       this.#fault = new Faulted('net', `connection with ${this.remote}`, { cause })

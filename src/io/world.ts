@@ -111,7 +111,7 @@ export interface Listener {
 export interface Connection {
   /** 'address:port' of the other side, for logs. */
   readonly remote: string
-  /** The chunk is the handler's to keep: nobody writes into it again. */
+  /** The chunk is lent: once the handler has returned, other bytes may be in it. */
   onData: (chunk: Buffer) => void
   /** Called once, when the connection is gone for whatever reason; `fault` when it was not a clean end. */
   onClose: (fault: Faulted | null) => void

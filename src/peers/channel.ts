@@ -121,6 +121,7 @@ export class Channel {
         if (frame === null) break
         this.#options.onFrame(frame)
       }
+      this.#cutter.keep()
     } catch (error) {
       if (!(error instanceof Faulted)) throw error
       this.destroy(error.operation, error)

@@ -31,8 +31,6 @@ const nothing = Buffer.alloc(0)
 const prefix = Buffer.alloc(prefixBytes)
 /** Bytes of the prefix that its checksum covers. */
 const summedBytes = 12
-/** As in server/frame-cutter.ts: a slice of its chunk keeps all of the chunk in memory. */
-const keptMax = 8
 
 /** Begins a frame: its fields are written next, and nothing is spliced in. */
 export function beginFrame(kind: number): Writer {
@@ -75,10 +73,15 @@ export class FrameCutter {
     this.frameBytesMax = frameBytesMax
   }
 
-  /** Takes the next bytes of the stream. They must not change afterwards: frames may be slices of them. */
+  /** Takes the next bytes of the stream: lent until `keep`. */
   push(chunk: Buffer): void {
     // Bytes are left only from a prefix that came in two.
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+  }
+
+  /** What was pushed and is not cut yet is copied: its memory goes back to who lent it. */
+  keep(): void {
+    if (this.#rest.length > 0) this.#rest = Buffer.from(this.#rest)
   }
 
   /** The next frame; null until it is whole. @throws BadFrame */
@@ -96,8 +99,7 @@ export class FrameCutter {
       return this.#gather(into)
     }
     this.#rest = end === rest.length ? nothing : rest.subarray(end)
-    const frame = rest.subarray(prefixBytes, end)
-    return this.#cut(keptMax * size >= rest.buffer.byteLength ? frame : Buffer.from(frame))
+    return this.#cut(Buffer.from(rest.subarray(prefixBytes, end)))
   }
 
   #gather(into: Buffer): CutFrame | null {

@@ -153,6 +153,7 @@ export class ClientConnection implements Caller, Reader {
     this.#shared.requestMemory.take(chunk.length)
     this.#cutter.push(chunk)
     this.#pump()
+    this.#cutter.keep()
   }
 
   /** Starts what may start. */

@@ -23,11 +23,6 @@ export class BadFrame extends Faulted {
 const prefixBytes = 4
 const firstBytes = 4096
 const growth = 4
-/**
- * A frame that came whole is a slice of its chunk, which saves the copy but keeps all of the chunk in memory for as long as any
- * of the frame is kept (the metadata of a group's member: for days). Fine up to so many times the frame.
- */
-const keptMax = 8
 const nothing = Buffer.alloc(0)
 
 export class FrameCutter {
@@ -44,10 +39,15 @@ export class FrameCutter {
     this.#frameBytesMax = frameBytesMax
   }
 
-  /** Takes the next bytes of the stream. They must not change afterwards: frames may be slices of them. */
+  /** Takes the next bytes of the stream: lent until `keep`. */
   push(chunk: Buffer): void {
     // Bytes are left only from a prefix that came in two, or while the connection is held back, when few come.
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+  }
+
+  /** What was pushed and is not cut yet is copied: its memory goes back to who lent it. */
+  keep(): void {
+    if (this.#rest.length > 0) this.#rest = Buffer.from(this.#rest)
   }
 
   /** After `next` has answered null: the bytes of a frame that has begun. */
@@ -71,8 +71,7 @@ export class FrameCutter {
       return this.#gather(nothing)
     }
     this.#rest = end === rest.length ? nothing : rest.subarray(end)
-    const frame = rest.subarray(prefixBytes, end)
-    return keptMax * size >= rest.buffer.byteLength ? frame : Buffer.from(frame)
+    return Buffer.from(rest.subarray(prefixBytes, end))
   }
 
   #gather(into: Buffer): Buffer | null {

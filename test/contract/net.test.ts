@@ -20,6 +20,7 @@ function watch(connection: Connection): End {
   let bytes = Buffer.alloc(0)
   let wake = (): void => {}
   connection.onData = (chunk) => {
+    // It is lent.
     bytes = Buffer.concat([bytes, chunk])
     wake()
   }

@@ -56,6 +56,28 @@ t.test('memory grows with what was received, not with what is announced', async 
   t.equal(cutters[0]?.partialBytes, 5)
 })
 
+t.test(
+  'chunks are lent: frames, and what waits for the rest of one, stay when they are overwritten',
+  async (t) => {
+    for (const size of [1, 3, 7, 100, 1000, 100_000]) {
+      const cutter = new FrameCutter(mebibyte)
+      const lent = Buffer.alloc(size)
+      const found: Buffer[] = []
+      for (let at = 0; at < stream.length; at += size) {
+        const bytes = stream.copy(lent, 0, at, Math.min(at + size, stream.length))
+        cutter.push(lent.subarray(0, bytes))
+        // One at a time, as from a connection that is held up.
+        const frame = cutter.next()
+        if (frame !== null) found.push(frame)
+        cutter.keep()
+        lent.fill(0xff)
+      }
+      for (let frame = cutter.next(); frame !== null; frame = cutter.next()) found.push(frame)
+      t.same(found, frames, `chunks of ${size}`)
+    }
+  },
+)
+
 t.test('a frame does not keep more in memory than itself', async (t) => {
   const small = bytes(100, 1)
   const [first] = cut(new FrameCutter(mebibyte), [framed(small, bytes(60_000, 2))])
