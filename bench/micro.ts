@@ -40,7 +40,7 @@ const rows: Row[] = []
 for (const [group, micros] of Object.entries(groups)) {
   if (values.only?.split(',').includes(group) === false) continue
   for (const micro of micros) {
-    const timing = await timingOf(micro, values.quick ? 5 : 40)
+    const timing = await timingOf(micro, values.quick ? 2 : 10)
     timings[micro.what] = timing
     rows.push(rowOf(micro.what, timing, before.timings?.[micro.what]))
   }
@@ -49,7 +49,7 @@ await log.close()
 process.stdout.write(`${tableOf(rows)}\n`)
 if (values.keep) {
   mkdirSync(resultsFolder, { recursive: true })
-  const kept = { machine: thisMachine(), measured: new Date().toISOString(), unit: 'ns' }
+  const kept = { machine: thisMachine(), measured: new Date().toISOString(), unit: 'ns of CPU' }
   writeFileSync(path, `${JSON.stringify({ ...kept, timings: { ...before.timings, ...timings } }, null, 2)}\n`)
 }
 
@@ -57,8 +57,8 @@ function rowOf(what: string, timing: Timing, baseline: Timing | undefined): Row 
   const shown = (nanoseconds: number) => (nanoseconds / 1000).toPrecision(3)
   return {
     what,
-    'least us': shown(timing.least),
-    'middle us': shown(timing.middle),
+    'least CPU us': shown(timing.least),
+    'middle CPU us': shown(timing.middle),
     'baseline us': baseline === undefined ? '' : shown(baseline.least),
     'to baseline': baseline === undefined ? '' : (timing.least / baseline.least).toFixed(2),
   }

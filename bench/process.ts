@@ -51,10 +51,10 @@ export async function startProcess(
   })
 }
 
-/** SIGTERM, and waits for the end. */
-export async function endProcess(child: ChildProcess): Promise<void> {
+/** Sends the signal and waits for the end. */
+export async function endProcess(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')
-  child.kill('SIGTERM')
+  child.kill(signal)
   await exited
 }

@@ -1,4 +1,4 @@
-/** How long one call takes. */
+/** What one call costs, in CPU time: what others do on the machine meanwhile counts less than on a clock. */
 import { median } from '../statistics.ts'
 
 export interface Micro {
@@ -10,12 +10,12 @@ export interface Micro {
 }
 
 export interface Timing {
-  /** Nanoseconds for a piece: of the least disturbed sample, and of the middle one. */
+  /** Nanoseconds of all threads for a piece: of the least disturbed sample, and of the middle one. */
   readonly least: number
   readonly middle: number
 }
 
-const samples = 15
+const samples = 40
 
 /** Samples of about `sampleMs`, after as many calls to warm up. */
 export async function timingOf({ run, pieces = 1 }: Micro, sampleMs: number): Promise<Timing> {
@@ -26,12 +26,13 @@ export async function timingOf({ run, pieces = 1 }: Micro, sampleMs: number): Pr
   return { least: Math.min(...seen), middle: median(seen) }
 }
 
-/** Milliseconds for so many calls. What returns no promise is not awaited: that would cost more than some of the calls. */
+/** CPU milliseconds for so many calls. What returns no promise is not awaited: that would cost more than some of the calls. */
 async function sample(run: () => unknown, calls: number): Promise<number> {
-  const begun = performance.now()
+  const before = process.cpuUsage()
   for (let i = 0; i < calls; i++) {
     const result = run()
     if (result instanceof Promise) await result
   }
-  return performance.now() - begun
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000
 }

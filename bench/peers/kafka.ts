@@ -92,7 +92,8 @@ export async function startKafka(classPath: string, count: number): Promise<Peer
     pids: started.map(({ pid }) => pid),
     readyMs: Math.max(...started.map(({ readyMs }) => readyMs)),
     stop: async () => {
-      await Promise.all(started.map(({ child }) => endProcess(child)))
+      // The last of several would wait minutes for a controller to let it go, and nothing that they hold is needed again.
+      await Promise.all(started.map(({ child }) => endProcess(child, 'SIGKILL')))
       rmSync(folder, { recursive: true, force: true })
     },
   }
