@@ -159,6 +159,12 @@ export const table = {
     'Open files of all logs together; 0 takes half of what the system allows this process, at most 4096.',
     { min: 0 },
   ),
+  'lograft.tail.bytes.max': int(
+    33_554_432,
+    'Memory for the batches that were appended last, of all logs together: they are read from there, bytes. 0: none.',
+    { min: 0 },
+  ),
+  'lograft.tail.batch.bytes.min': int(4096, 'Smaller batches are not kept there, bytes.', { min: 1 }),
   'lograft.syncs.in.flight.max': int(4, 'Logs that are synced at the same time.', { min: 1, max: 64 }),
   'lograft.batch.expanded.bytes.max': int(
     67_108_864,

@@ -69,7 +69,7 @@ export interface Log {
 
   /**
    * Appends one batch whose base offset (= `end`) and leader epoch are stamped already, and whose CRC was
-   * verified when it came in. The buffer must not change until `write` has returned. Updates the producer
+   * verified when it came in. The buffer must not change any more. Updates the producer
    * states.
    */
   append(batch: Buffer): void

@@ -2,6 +2,7 @@ import type { Faulted } from '../base/errors.ts'
 import type { Clock, Disk } from '../io/world.ts'
 import type { LogEvent, OnLogEvent } from './events.ts'
 import type { FilePool } from './file-pool.ts'
+import { HotMemory, HotTail } from './hot-tail.ts'
 import { ImageFiles } from './images.ts'
 import type * as face from './log.ts'
 import { LogReader } from './log-reader.ts'
@@ -17,6 +18,8 @@ export interface OpenLogOptions {
   /** Shared by all logs of the broker. */
   readonly files: FilePool
   readonly onEvent?: (event: LogEvent) => void
+  /** Shared by all logs of the broker. Absent: nothing is kept in memory. */
+  readonly hot?: HotMemory
   /**
    * Of what this process has written last: read at once, as it is in the page cache. Further back, off the
    * event loop.
@@ -41,7 +44,8 @@ export async function openLog(options: OpenLogOptions): Promise<face.Log> {
   const writer = new LogWriter(context, recovered)
   await writer.settle(recovered.leftovers)
   const warmBytes = options.warmBytes ?? warmBytesDefault
-  return new SegmentedLog(writer, { ...context, warmBytes, configure: (next) => (log.current = next) })
+  const hot = new HotTail(options.hot ?? new HotMemory({ bytesMax: 0, batchBytesMin: 0 }))
+  return new SegmentedLog(writer, { ...context, warmBytes, hot, configure: (next) => (log.current = next) })
 }
 
 interface SegmentedLogOptions {
@@ -51,22 +55,25 @@ interface SegmentedLogOptions {
   readonly onEvent: OnLogEvent
   readonly settings: () => face.LogSettings
   readonly warmBytes: number
+  readonly hot: HotTail
   readonly configure: (settings: face.LogSettings) => void
 }
 
-/** The face of a log over the two that do the work. */
+/** The face of a log over those that do the work. */
 class SegmentedLog implements face.Log {
   readonly folder: string
   readonly images: ImageFiles
   readonly #options: SegmentedLogOptions
   readonly #writer: LogWriter
   readonly #reader: LogReader
+  readonly #hot: HotTail
   #closing: Promise<void> | null = null
 
   constructor(writer: LogWriter, options: SegmentedLogOptions) {
     this.folder = options.folder
     this.images = new ImageFiles(options, options.onEvent)
     this.#options = options
+    this.#hot = options.hot
     this.#writer = writer
     this.#reader = new LogReader(writer, options.settings, options.warmBytes)
   }
@@ -121,6 +128,7 @@ class SegmentedLog implements face.Log {
 
   append(batch: Buffer): void {
     this.#writer.append(batch)
+    this.#hot.push(batch)
   }
 
   appendMark(mark: face.Mark, epoch: number): number {
@@ -137,6 +145,7 @@ class SegmentedLog implements face.Log {
 
   truncate(position: number): void {
     this.#writer.truncate(position)
+    this.#hot.cut(this.end)
   }
 
   raiseStart(offset: number): Promise<void> {
@@ -144,6 +153,7 @@ class SegmentedLog implements face.Log {
   }
 
   reset(start: face.NewStart): Promise<void> {
+    this.#hot.clear()
     return this.#writer.reset(start)
   }
 
@@ -151,11 +161,13 @@ class SegmentedLog implements face.Log {
     return this.#writer.maybeRoll()
   }
 
-  read(
+  async read(
     offset: number,
     limits: { boundOffset: number; maxBytes: number; minOne: boolean },
   ): Promise<face.ReadBatches> {
-    return this.#reader.read(offset, limits)
+    const boundOffset = Math.min(limits.boundOffset, this.#writer.writtenEnd)
+    const hot = offset < this.start ? null : this.#hot.read(offset, { ...limits, boundOffset })
+    return hot ?? (await this.#reader.read(offset, limits))
   }
 
   examine(bytesMax: number): Promise<number> {
@@ -212,5 +224,6 @@ class SegmentedLog implements face.Log {
   async #close(): Promise<void> {
     await this.images.idle()
     await this.#writer.close()
+    this.#hot.clear()
   }
 }

@@ -5,6 +5,7 @@ import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
 import type { Disk } from '../../src/io/world.ts'
 import type { LogEvent } from '../../src/log/events.ts'
 import { FilePool } from '../../src/log/file-pool.ts'
+import type { HotMemory } from '../../src/log/hot-tail.ts'
 import type { Log, LogSettings, Mark } from '../../src/log/log.ts'
 import { openLog } from '../../src/log/segmented-log.ts'
 import * as batch from '../../src/records/batch.ts'
@@ -35,6 +36,7 @@ export class Bench {
   /** Small, so that reads leave the event loop, too. */
   readonly warmBytes: number
   settings: LogSettings
+  hot: HotMemory | undefined
 
   constructor(
     options: SimDiskOptions & {
@@ -86,7 +88,7 @@ export class Bench {
 
 export function openOn(
   disk: Disk,
-  bench: Pick<Bench, 'clock' | 'settings' | 'files' | 'events' | 'warmBytes'>,
+  bench: Pick<Bench, 'clock' | 'settings' | 'files' | 'events' | 'warmBytes'> & Partial<Pick<Bench, 'hot'>>,
   path = folder,
 ): Promise<Log> {
   return openLog({
@@ -96,6 +98,7 @@ export function openOn(
     files: bench.files,
     onEvent: (event) => bench.events.push(event),
     warmBytes: bench.warmBytes,
+    ...(bench.hot !== undefined && { hot: bench.hot }),
   })
 }
 
