@@ -63,7 +63,7 @@ export function planOf(seed: number, random: SeededRandom): Plan {
     brokers,
     voters,
     electionTimeoutMs,
-    settings: settingsOf(brokers.length, electionTimeoutMs, random, on, oneOf),
+    settings: { ...settingsOf(brokers.length, electionTimeoutMs, random, on, oneOf), ...tailOf(seed) },
     topics,
     net: {
       delayMs: oneOf(0.1, 0.5, 2),
@@ -91,6 +91,13 @@ export function planOf(seed: number, random: SeededRandom): Plan {
     others: oneOf('dead', 'isolated'),
     lastEnd: oneOf('kill', 'losePower', 'losePower', 'stop'),
   }
+}
+
+/** Every other seed reads small batches, as its clients send them, from memory; in half of these there is hardly any. */
+function tailOf(seed: number): Plan['settings'] {
+  if (seed % 2 === 0) return {}
+  const bytesMax = seed % 4 === 1 ? { 'lograft.tail.bytes.max': '20000' } : {}
+  return { 'lograft.tail.batch.bytes.min': '1', ...bytesMax }
 }
 
 function settingsOf(

@@ -9,7 +9,9 @@ export const bugs: readonly Bug[] = [...oneBrokerBugs.map(alone), ...clusterBugs
 
 /** The plan of a seed, aimed at a bug. */
 export function aimed({ faults, aim }: Bug, plan: Plan): Plan {
-  const withFaults = faults === undefined ? plan : { ...busy(plan), faults }
+  // What is read from memory does not show what is wrong on disk.
+  const fromDisk = { ...plan, settings: { ...plan.settings, 'lograft.tail.bytes.max': '0' } }
+  const withFaults = faults === undefined ? fromDisk : { ...busy(fromDisk), faults }
   return aim === undefined ? withFaults : aim(withFaults)
 }
 
