@@ -18,6 +18,9 @@ export interface Task {
 /** A verdict as it comes from another process. */
 export type Result = Omit<Verdict, 'marks'> & { readonly marks: readonly (readonly [string, number])[] }
 
+/** Real time: a seed takes seconds, on a machine that others use a minute; one that takes this long is in a loop. */
+const runMsMax = 300_000
+
 /** Calls back with each result, in whatever order they come. Rejects when a process ends early. */
 export async function runAll<T extends Task>(
   tasks: readonly T[],
@@ -34,7 +37,7 @@ async function work<T extends Task>(left: T[], onResult: (task: T, result: Resul
   try {
     for (let task = left.pop(); task !== undefined; task = left.pop()) {
       const { bug } = task
-      if (workers[0] === undefined || workers[0].bug !== bug) {
+      if (workers[0] === undefined || workers[0].bug !== bug || workers[0].isSpent) {
         workers.pop()?.end()
         workers.push(new Worker(bug))
       }
@@ -49,6 +52,8 @@ async function work<T extends Task>(left: T[], onResult: (task: T, result: Resul
 /** A process with one bug, or none. */
 class Worker {
   readonly bug: string | undefined
+  /** It was stopped in the middle of a run. */
+  isSpent = false
   readonly #process: ChildProcess
   #settle: { resolve: (message: unknown) => void; reject: (error: Error) => void } | null = null
   readonly #ready: Promise<unknown>
@@ -67,7 +72,22 @@ class Worker {
     await this.#ready
     const result = this.#next()
     this.#process.send(task)
-    return (await result) as Result
+    const late = setTimeout(() => this.#abandon(task), runMsMax)
+    try {
+      return (await result) as Result
+    } finally {
+      clearTimeout(late)
+    }
+  }
+
+  /** A loop that never waits takes no message either: the process goes. */
+  #abandon({ seed }: Task): void {
+    this.isSpent = true
+    const violations = [`does not end within ${runMsMax / 1000} s of real time`]
+    const nothing = { anomalies: [], traceHash: '', operations: 0, simulatedMs: 0, marks: [], lines: [] }
+    this.#settle?.resolve({ seed, violations, ...nothing } satisfies Result)
+    this.#settle = null
+    this.#process.kill('SIGKILL')
   }
 
   end(): void {
