@@ -110,7 +110,8 @@ class RawProducer {
       }
       recorder.mark(`produce ${error}`)
       if (this.#isHopeless(error, batch, attempt) || this.#stage.isOver) {
-        const isDefinite = attempt === 1 && error !== null && definite.has(error)
+        // Sent twice at once: one may be refused and the other stored.
+        const isDefinite = attempt === 1 && !isDoubled && error !== null && definite.has(error)
         finish(isDefinite ? 'fail' : 'info', null)
         // Whether its sequence is taken is not known: another name begins anew.
         this.#identity = null
