@@ -9,7 +9,9 @@
  * @source https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/#wire-format
  * @source Avro 1.11, "Schema Resolution"
  */
+
 import avsc, { type Type } from 'avsc'
+import { messageOf } from '../src/base/errors.ts'
 import { ambiguousUnion, LogicalValue, logicalTypes } from './avro-logical.ts'
 import type { AvroValue, LogicalTypes } from './avro-types.ts'
 
@@ -205,8 +207,4 @@ function shown(value: unknown): string {
   return typeof value === 'object' && value !== null
     ? 'an object'
     : `${JSON.stringify(value) ?? typeof value}`
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
 }

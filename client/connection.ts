@@ -6,7 +6,9 @@
  * the connection is closed, for whatever comes after it would be late as well: that request ends with TimedOut, all others
  * with ConnectionLost.
  */
+
 import { Reader, Writer } from '../src/base/bytes.ts'
+import { messageOf } from '../src/base/errors.ts'
 import { decodeResponseHeader, encodeRequestHeader } from '../src/protocol/header.ts'
 import type { AnyApi, RequestInput, ResponseOf } from '../src/protocol/notation.ts'
 import { channels } from './diagnostics.ts'
@@ -329,10 +331,6 @@ export class Connection {
       this.close(new ConnectionLost(this.address, 'it ended inside a response'))
     else this.close(new ConnectionLost(this.address, fault?.message ?? 'the broker closed it'))
   }
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown)
 }
 
 function foreign(fault: FrameTooLarge, hasAnswered: boolean): string {

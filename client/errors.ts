@@ -2,7 +2,9 @@
  * What goes wrong, as classes. Every error of the client is a `KafkaError`: `code` is Kafka's own name (or one of the few
  * that only a client needs), `retriable` says whether the same call may work later, `advice` what a person can do.
  */
+
 import { type ErrorName, errorName, isRetriable } from '../src/base/error-codes.ts'
+import { messageOf } from '../src/base/errors.ts'
 import { sentences } from './error-sentences.ts'
 
 /** Kafka's names, and those of faults that never leave the client. */
@@ -281,6 +283,6 @@ export function throwFailures(errors: readonly KafkaError[]): void {
 /** A thrown value as a KafkaError: ours as it is, anything else wrapped. */
 export function asKafkaError(thrown: unknown): KafkaError {
   if (thrown instanceof KafkaError) return thrown
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  const message = messageOf(thrown)
   return new KafkaError('UNKNOWN_SERVER_ERROR', message, { cause: thrown })
 }

@@ -2,6 +2,7 @@
  * Keeps the readers of one consumer supplied: at most one Fetch per broker is under way, for the partitions it leads that
  * have less than their share at hand. What is at hand is bounded, per partition and in all.
  */
+import { messageOf } from '../src/base/errors.ts'
 import { Fetch } from '../src/protocol/apis/fetch.ts'
 import { pauseAfter } from './backoff.ts'
 import type { Lane } from './brokers.ts'
@@ -202,7 +203,7 @@ export class Fetcher {
         aborted: answer.abortedTransactions ?? [],
       })
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
+      const why = messageOf(cause)
       this.#fail(new KafkaError('CORRUPT_MESSAGE', `partition ${reader.name}: ${why}`, { cause }))
       return
     }

@@ -5,6 +5,7 @@
  *     await shop.producer().send('orders', order, { key: order.id })
  *     for await (const { topic, value } of shop.consumer({ topics: ['orders'] })) ...
  */
+import { messageOf } from '../src/base/errors.ts'
 import type { CallOptions } from './abort.ts'
 import type { Consumer } from './consumer.ts'
 import type { ConsumerOptions } from './consumer-settings.ts'
@@ -217,13 +218,13 @@ function encode(
 
 function rethrow(cause: unknown, { topic, part }: SerdeContext): never {
   if (cause instanceof KafkaError && !(cause instanceof SerdeFailed)) throw cause
-  const why = cause instanceof Error ? cause.message : String(cause)
+  const why = messageOf(cause)
   throw new SerdeFailed(`a ${part} for topic ${topic} does not fit: ${why}`, { cause })
 }
 
 function unreadable({ topic, partition, offset }: ConsumerRecord, cause: unknown): KafkaError {
   // A registry that is down says nothing about the record.
   if (cause instanceof KafkaError && !(cause instanceof SerdeFailed)) return cause
-  const why = cause instanceof Error ? cause.message : String(cause)
+  const why = messageOf(cause)
   return new SerdeFailed(`record ${topic}-${partition} at offset ${offset} cannot be read: ${why}`, { cause })
 }
