@@ -5,10 +5,9 @@
 import t from 'tap'
 import { assert } from '../../src/base/assert.ts'
 import type { DiskOperation } from '../../src/embedded/sim-disk.ts'
-import { Executor } from '../../src/replica/executor.ts'
 import type { Member } from '../../src/replica/member.ts'
-import { Cluster } from './cluster.ts'
-import { type Counters, counters } from './counters.ts'
+import { Cluster, openCounters } from './cluster.ts'
+import type { Counters } from './counters.ts'
 import { batchOf, valuesOf } from './fixture.ts'
 
 /** Turns of the event loop after which leadership goes; syncs take some of them. */
@@ -169,18 +168,7 @@ t.test(
     const total = ({ totals }: Readonly<Counters>): number => totals.get('x') ?? 0
     for (const moment of moments) {
       const { cluster, leader } = await opened(true)
-      const executors = await Promise.all(
-        cluster.members.map((replica, index) =>
-          Executor.open({
-            machine: counters,
-            replica,
-            clock: cluster.clock,
-            settings: { imageEveryBytes: 1 << 20, imageEveryChanges: 4, commandsPendingMax: 100 },
-            notLeader: 'NOT_COORDINATOR',
-            onEvent: (event) => cluster.brokers[index]?.events.push(event),
-          }),
-        ),
-      )
+      const executors = await Promise.all(cluster.ids.map((id) => openCounters(cluster, id, 4)))
       await cluster.clock.advance(100)
       const executor = executors[cluster.idOf(leader) - 1] as (typeof executors)[number]
       const replies: number[] = []

@@ -1,10 +1,12 @@
 /** Several brokers on one virtual clock, linked in memory; links can be cut, processes can stand still. */
 import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
+import { Executor } from '../../src/replica/executor.ts'
 import type { Member } from '../../src/replica/member.ts'
 import type { PeerMessage } from '../../src/replica/outbox.ts'
 import type { Pulse } from '../../src/replica/pulses.ts'
 import type { ReplicaSettings } from '../../src/replica/replica.ts'
 import type { HostSettings } from '../../src/replica/replica-host.ts'
+import { counters } from './counters.ts'
 import { Broker } from './fixture.ts'
 
 export class Cluster {
@@ -115,4 +117,16 @@ export class Cluster {
   idOf(member: Member): number {
     return this.members.indexOf(member) + 1
   }
+}
+
+/** The machine of a broker, on its member. */
+export function openCounters(cluster: Cluster, id: number, imageEveryChanges = 10) {
+  return Executor.open({
+    machine: counters,
+    replica: cluster.member(id),
+    clock: cluster.clock,
+    settings: { imageEveryBytes: 1 << 20, imageEveryChanges, commandsPendingMax: 100 },
+    notLeader: 'NOT_COORDINATOR',
+    onEvent: (event) => cluster.brokers[id - 1]?.events.push(event),
+  })
 }

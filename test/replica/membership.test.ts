@@ -1,8 +1,6 @@
 /** Voters that change, replicas that come back without what is gone, and disks that are not the ones that promised. */
 import t from 'tap'
-import { Executor } from '../../src/replica/executor.ts'
-import { Cluster } from './cluster.ts'
-import { counters } from './counters.ts'
+import { Cluster, openCounters } from './cluster.ts'
 import { type Broker, propose, valuesOf } from './fixture.ts'
 
 /** Three voters, and a fourth broker that has the replica and no vote. */
@@ -180,15 +178,7 @@ t.test('a follower behind the start of a log begins anew there (R-22, R-27)', as
 t.test('a machine is installed: its image, piece by piece, and the log from there on (R-27)', async (t) => {
   const cluster = new Cluster(3, { appendBytesMax: 16 })
   await cluster.open()
-  const openExecutor = (id: number) =>
-    Executor.open({
-      machine: counters,
-      replica: cluster.member(id),
-      clock: cluster.clock,
-      settings: { imageEveryBytes: 1 << 20, imageEveryChanges: 10, commandsPendingMax: 100 },
-      notLeader: 'NOT_COORDINATOR',
-      onEvent: () => {},
-    })
+  const openExecutor = (id: number) => openCounters(cluster, id)
   const leader = await cluster.leader()
   const [executor] = await Promise.all([openExecutor(1), openExecutor(2), openExecutor(3)])
   cluster.brokers[2]?.kill()

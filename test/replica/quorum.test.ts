@@ -1,9 +1,7 @@
 /** Three brokers in one process: the host, loop and log that a quorum of one runs on, and an outbox. */
 import t from 'tap'
-import { Executor } from '../../src/replica/executor.ts'
 import type { Member } from '../../src/replica/member.ts'
-import { Cluster } from './cluster.ts'
-import { counters } from './counters.ts'
+import { Cluster, openCounters } from './cluster.ts'
 import { type Broker, type Fate, propose, valuesOf } from './fixture.ts'
 
 t.test('three elect a leader, replicate, and hold the same bytes', async (t) => {
@@ -309,18 +307,7 @@ t.test(
   async (t) => {
     const cluster = new Cluster()
     await cluster.open()
-    const executors = await Promise.all(
-      cluster.members.map((replica, index) =>
-        Executor.open({
-          machine: counters,
-          replica,
-          clock: cluster.clock,
-          settings: { imageEveryBytes: 1 << 20, imageEveryChanges: 10, commandsPendingMax: 100 },
-          notLeader: 'NOT_COORDINATOR',
-          onEvent: (event) => cluster.brokers[index]?.events.push(event),
-        }),
-      ),
-    )
+    const executors = await Promise.all(cluster.ids.map((id) => openCounters(cluster, id)))
     const executorOf = (member: Member) => executors[cluster.idOf(member) - 1] as (typeof executors)[number]
     const add = (by: number, executor: (typeof executors)[number]) =>
       executor.execute({ type: 'add', name: 'x', by })
