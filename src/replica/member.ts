@@ -118,13 +118,13 @@ export class Member implements Replica {
   }
 
   get role(): Replica['role'] {
-    return this.#isServed ? this.#raft.role : 'follower'
+    return this.isServed ? this.#raft.role : 'follower'
   }
   get epoch(): number {
     return this.#raft.epoch
   }
   get leaderId(): number {
-    return this.#isServed ? this.#raft.leaderId : -1
+    return this.isServed ? this.#raft.leaderId : -1
   }
   get isWrittenDurable(): boolean {
     return this.#loop.isWrittenDurable
@@ -133,7 +133,7 @@ export class Member implements Replica {
     return this.#raft.membership.voters
   }
   get isReady(): boolean {
-    return this.#isServed && this.#raft.isReady
+    return this.isServed && this.#raft.isReady
   }
   get highWatermark(): number {
     return this.#committed.offset
@@ -154,7 +154,7 @@ export class Member implements Replica {
   }
 
   progress(): readonly ReplicaProgress[] {
-    return this.#isServed ? standings(this.#raft, this.log, this.#surroundings.nowMs()) : []
+    return this.isServed ? standings(this.#raft, this.log, this.#surroundings.nowMs()) : []
   }
 
   async changeVoters(voters: readonly number[]): Promise<void> {
@@ -281,7 +281,7 @@ export class Member implements Replica {
 
   /** The end of a turn. */
   drain(): void {
-    if (!this.#isServed) return
+    if (!this.isServed) return
     try {
       this.#loop.drain()
     } catch (error) {
@@ -297,8 +297,8 @@ export class Member implements Replica {
     return this.#closing
   }
 
-  /** While closing it still finishes what it has begun. */
-  get #isServed(): boolean {
+  /** Neither offline nor closed. While closing it still finishes what it has begun. */
+  get isServed(): boolean {
     return this.#fault === null && !this.#isClosed
   }
 

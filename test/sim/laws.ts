@@ -23,6 +23,8 @@ export interface Seen {
   cuts: number
   /** It was taken out and came again with nothing: what it had said before is void, and its leader finds out with the next probe. */
   isAnew: boolean
+  /** Its process has ended. */
+  isOver: boolean
 }
 
 /** One quorum, over all its members and their lives. */

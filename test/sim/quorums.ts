@@ -83,7 +83,9 @@ export class Quorums {
   ended(node: number): void {
     for (const { seen } of this.#quorums.values()) {
       const one = seen.get(node)
-      if (one !== undefined) one.role = 'follower'
+      if (one === undefined) continue
+      one.role = 'follower'
+      one.isOver = true
     }
   }
 
@@ -134,8 +136,11 @@ export class Quorums {
     for (const { name, seen } of this.#quorums.values()) {
       const live = [...seen].filter(([node]) => isAlive(node))
       const leader = live.find(([, { role }]) => role === 'leader')?.[1]
-      // Deleted, or nobody leads it: then nobody could read it, either.
-      if (leader === undefined) continue
+      if (leader === undefined) {
+        if (canElect(live.map(([, one]) => one))) return `${name} has not elected anybody yet`
+        // Deleted, or offline: nobody can read it, either.
+        continue
+      }
       const end = leader.raft.endPosition
       for (const voter of leader.raft.membership.voters) {
         const one = seen.get(voter)
@@ -268,7 +273,17 @@ function seenOf(member: Member, raft: Raft<Entries>): Seen {
     configured: raft.membership.position,
     cuts: raft.truncations,
     isAnew: false,
+    isOver: false,
   }
+}
+
+/** A majority of its voters runs. */
+function canElect(seen: readonly Seen[]): boolean {
+  const running = seen.filter(({ isOver, member }) => !isOver && member.isServed)
+  return running.some(({ raft: { membership } }) => {
+    const present = running.filter(({ member }) => membership.voters.includes(nodeOf(member.log.folder)))
+    return present.length > membership.voters.length / 2
+  })
 }
 
 /** '/srv/n3/data/...' is node 3's. */
