@@ -3,14 +3,8 @@
  * Pure: reading the file and the environment is the caller's part.
  */
 import { Refused } from '../base/errors.ts'
-import {
-  type Row,
-  type SettingName,
-  type SettingValue,
-  table,
-  topicSettingDefaults,
-  unlimited,
-} from './table.ts'
+import { type Row, unlimited } from './row.ts'
+import { type SettingName, type SettingValue, table, topicSettingDefaults } from './table.ts'
 
 /** Where a value came from, strongest last. */
 export type Source = 'default' | 'file' | 'environment' | 'flag' | 'dynamic-default' | 'dynamic'

@@ -5,41 +5,7 @@
  * Scope: 'broker' is read once at start; 'dynamic' may change while the broker runs (AlterConfigs on the broker).
  * A row with `topic` is also the default of that topic setting (`log.segment.bytes` of `segment.bytes`).
  */
-
-export type SettingType = 'boolean' | 'int' | 'long' | 'double' | 'string' | 'list'
-
-export interface Row<T> {
-  readonly type: SettingType
-  readonly default: T
-  /** Inclusive. */
-  readonly min?: number
-  readonly max?: number
-  /** The values allowed, for strings and lists. */
-  readonly oneOf?: readonly string[]
-  /** Of Kafka's values, those that are known and not served yet: refused, with this sentence. */
-  readonly refused?: { readonly [value: string]: string }
-  readonly scope: 'broker' | 'dynamic'
-  /** The name of the topic setting that this is the default of. */
-  readonly topic?: string
-  readonly doc: string
-}
-
-const maxInt = 2 ** 31 - 1
-/** Kafka's Long.MAX_VALUE, as near as a number comes: "no limit". */
-export const unlimited = Number.MAX_SAFE_INTEGER
-
-type Options<T> = Omit<Row<T>, 'type' | 'default' | 'doc' | 'scope'> & { scope?: 'broker' | 'dynamic' }
-
-function row<T>(type: SettingType, value: T, doc: string, options: Options<T> = {}): Row<T> {
-  return { type, default: value, doc, scope: 'broker', ...options }
-}
-const int = (value: number, doc: string, options: Options<number> = {}) =>
-  row('int', value, doc, { max: maxInt, ...options })
-const long = (value: number, doc: string, options: Options<number> = {}) => row('long', value, doc, options)
-const boolean = (value: boolean, doc: string, options: Options<boolean> = {}) =>
-  row('boolean', value, doc, options)
-const string = (value: string, doc: string, options: Options<string> = {}) =>
-  row('string', value, doc, options)
+import { boolean, int, long, type Row, row, string, unlimited } from './row.ts'
 
 const later = 'is not served yet; this broker keeps records by time and size (cleanup.policy=delete)'
 

@@ -1,14 +1,9 @@
 /** The settings of a topic: its own configs over the broker's defaults. */
+
 import { Refused } from '../base/errors.ts'
+import { type Row, unlimited } from './row.ts'
 import { parse, type Settings } from './settings.ts'
-import {
-  type Row,
-  type SettingName,
-  type SettingValue,
-  table,
-  topicSettingDefaults,
-  unlimited,
-} from './table.ts'
+import { type SettingName, type SettingValue, table, topicSettingDefaults } from './table.ts'
 
 /** In force for one topic. Sizes in bytes, times in ms; Infinity where Kafka says "no limit". */
 export interface TopicSettings {

@@ -1,6 +1,8 @@
 /** Settings as DescribeConfigs shows them. @source KIP-133, KIP-226, KIP-569 */
+
+import type { Row, SettingType } from '../config/row.ts'
 import { isSettingName, type Settings, type Source, textOf } from '../config/settings.ts'
-import { type Row, type SettingName, type SettingType, table, topicSettingDefaults } from '../config/table.ts'
+import { type SettingName, table, topicSettingDefaults } from '../config/table.ts'
 
 /** Kafka's ConfigEntry.ConfigSource. */
 const source = {

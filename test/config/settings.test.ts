@@ -1,7 +1,8 @@
 import t from 'tap'
 import { fromEnvironment, parseProperties } from '../../src/config/properties.ts'
+import type { Row } from '../../src/config/row.ts'
 import { Settings } from '../../src/config/settings.ts'
-import { type Row, table } from '../../src/config/table.ts'
+import { table } from '../../src/config/table.ts'
 import { checkTopicConfig, topicSettings } from '../../src/config/topic-settings.ts'
 
 const refusal = (message: RegExp) => ({ name: 'Refused', code: 'INVALID_CONFIG', message })
