@@ -144,10 +144,13 @@ function repair(
     onEvent({ level: 'warn', event: 'log.tail.cut', message, folder, file: path, position, bytes, offset })
   }
   for (const one of examined.segments) {
-    if (one.tally.endOffset <= journal.marks.base.offset) {
-      // Below the base of the log, or without one sound batch: then its bytes go, and that is said.
-      const path = `${folder}/${names.offsetName(one.baseOffset, names.segmentSuffixes.batches)}`
+    const isEmpty = one.tally.bytes === 0
+    if (isEmpty || one.tally.endOffset <= journal.marks.base.offset) {
+      // Without one sound batch, or below the base of the log: then its bytes go, and that is said.
+      const path = all.path(one.baseOffset, 'batches')
       if (one.problem !== null) cut(path, 0, one.fileBytes, one.baseOffset, one.problem)
+      // Kept in the list, an empty one would take the files of its successor along, which may begin at the same offset.
+      if (isEmpty) all.removeFiles(one.baseOffset)
       continue
     }
     const segment = all.add(one.baseOffset, one)

@@ -43,7 +43,9 @@ export class Segments {
 
   /** Adds the segment that begins at `baseOffset`: a new one when `content` is null. */
   add(baseOffset: number, content: SegmentContent | null): Segment {
-    assert((this.last?.endOffset ?? 0) <= baseOffset, 'segments ascend')
+    const { last } = this
+    assert(last === undefined || last.baseOffset < baseOffset, 'no two segments have the same files')
+    assert(last === undefined || last.endOffset <= baseOffset, 'segments ascend')
     const { disk, files, folder, indexIntervalBytes, onEvent } = this.#options
     const indexPath = this.path(baseOffset, 'index')
     const segment = new Segment(
