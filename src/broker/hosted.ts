@@ -8,7 +8,7 @@ import type { Settings } from '../config/settings.ts'
 import { type TopicSettings, topicSettings } from '../config/topic-settings.ts'
 import type { World } from '../io/world.ts'
 import type { FilePool } from '../log/file-pool.ts'
-import { HotMemory } from '../log/hot-tail.ts'
+import type { HotMemory } from '../log/hot-tail.ts'
 import type { LogSettings } from '../log/log.ts'
 import { openLog } from '../log/segmented-log.ts'
 import { type ClusterState, type Topic, votersAtOpen } from '../machines/cluster/state.ts'
@@ -29,6 +29,8 @@ export interface HostedOptions {
   readonly settings: Settings
   readonly image: Readonly<ClusterState>
   readonly space: Pick<DiskSpace, 'refusal' | 'take'>
+  /** For the tails of all logs. */
+  readonly hot: HotMemory
   readonly onEvent: (event: BrokerEvent) => void
 }
 
@@ -56,18 +58,12 @@ export class HostedPartitions {
   readonly #faults = new Map<string, Faulted>()
   #listener: (partition: Partition) => void = () => {}
   #onDamaged: OnDamaged = () => false
-  readonly #hot: HotMemory
   #openingsInFlight = 0
   readonly #waiting: (() => void)[] = []
   #isClosed = false
 
   constructor(options: HostedOptions) {
     this.#options = options
-    const { settings } = options
-    this.#hot = new HotMemory({
-      bytesMax: settings.get('lograft.tail.bytes.max'),
-      batchBytesMin: settings.get('lograft.tail.batch.bytes.min'),
-    })
   }
 
   /** `listener` hears of every partition here whenever something about its replica has changed. */
@@ -217,7 +213,7 @@ export class HostedPartitions {
       world,
       folder,
       files,
-      hot: this.#hot,
+      hot: this.#options.hot,
       settings: logSettings(settings, this.#options.settings),
       onEvent: (event) => onEvent({ partition: name, ...event }),
     })

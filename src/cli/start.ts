@@ -1,6 +1,6 @@
 /** `lograft start`: one broker in this process, until a signal. */
 import { messageOf } from '../base/errors.ts'
-import type { RunningBroker } from '../main.ts'
+import type { Figures, RunningBroker } from '../main.ts'
 import { BrokerLog, isLogLevel, type LogLevel } from './broker-log.ts'
 import { exitCodes, Failure, systemCode, WrongUsage } from './failure.ts'
 import { type BrokerOptions, brokerOptions, type StartFlags } from './start-options.ts'
@@ -16,6 +16,11 @@ export async function start(flags: StartFlags, version: string): Promise<void> {
     // A broken assertion, or a fault nobody foresaw: stop here, recovery starts from what is durable.
     say(`lograft: stopped by an internal error: ${error.stack ?? error.message}`)
     process.exit(exitCodes.failed)
+  })
+  let running: RunningBroker | null = null
+  // What a page of metrics would say, for whoever has but a shell on that machine. Too early it must not end the process.
+  process.on('SIGUSR2', () => {
+    if (running !== null) void tell(running.figures(), log, flags.json === true)
   })
   const stopped = firstSignal()
   const broker = await Promise.race([open(options, log), stopped])
@@ -34,6 +39,7 @@ export async function start(flags: StartFlags, version: string): Promise<void> {
     const message = 'HTTP is not served yet: --http-port has no effect'
     log.write({ level: 'warn', event: 'flags.without.effect', message })
   }
+  running = broker
   await Promise.race([stopped, broker.retired])
   const deadline = setTimeout(() => {
     say(
@@ -45,6 +51,11 @@ export async function start(flags: StartFlags, version: string): Promise<void> {
   clearTimeout(deadline)
   // Nothing should be left; if something is, it must not hold the exit up.
   process.exit(exitCodes.done)
+}
+
+async function tell(figures: Figures, log: BrokerLog, isJson: boolean): Promise<void> {
+  if (isJson) await printJson({ event: 'figures', ...figures })
+  else log.write({ level: 'info', event: 'figures', message: 'how this broker fares', ...figures })
 }
 
 async function open(options: BrokerOptions, log: BrokerLog): Promise<RunningBroker> {

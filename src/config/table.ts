@@ -131,6 +131,12 @@ export const table = {
     { min: 0 },
   ),
   'lograft.tail.batch.bytes.min': int(4096, 'Smaller batches are not kept there, bytes.', { min: 1 }),
+  'lograft.buffers.bytes.max': int(
+    33_554_432,
+    'Memory that is kept to be used again for what is read from sockets and files, bytes. 0: none.',
+    { min: 0 },
+  ),
+  'lograft.buffers.size.min': int(16_384, 'Smaller reads get memory of their own, bytes.', { min: 1 }),
   'lograft.syncs.in.flight.max': int(4, 'Logs that are synced at the same time.', { min: 1, max: 64 }),
   'lograft.batch.expanded.bytes.max': int(
     67_108_864,
@@ -332,6 +338,17 @@ export const table = {
     8000,
     'How long a stopping broker waits for requests under way, ms.',
     { min: 0 },
+  ),
+  'lograft.loop.window.ms': int(
+    60_000,
+    'How long the figures of the event loop reach back, ms; at most one line a window says that it stood still.',
+    { min: 100 },
+  ),
+  'lograft.loop.stall.warn.ms': int(
+    200,
+    'A line says so when nothing was answered for longer, ms; 0: never. A heartbeat is late then. Less is not worth a line on a ' +
+      'machine that others use, too: there 50 to 150 ms pass now and then without CPU.',
+    { min: 0, scope: 'dynamic' },
   ),
   'broker.rack': string('', 'The rack (zone) of this broker.'),
 } as const satisfies { readonly [name: string]: Row<unknown> }

@@ -89,6 +89,23 @@ t.test('one line when it is ready, gone within ten seconds', async (t) => {
   t.equal((await again.outcome).code, 0, 'SIGINT as well')
 })
 
+t.test('SIGUSR2 asks how it fares', async (t) => {
+  const folder = await folderFor(t)
+  const { child, outcome, ready } = await startBroker(t, ['--data-dir', folder])
+  await using client = new Client({ bootstrap: String(ready.bootstrap) })
+  await client.producer().send({ topic: 'heavy', value: Buffer.alloc(50_000, 'x') })
+  const answer = once(child.stdout as NonNullable<typeof child.stdout>, 'data')
+  child.kill('SIGUSR2')
+  const figures: unknown = JSON.parse(String((await answer)[0]))
+  const delay = { p50Ms: Number, p99Ms: Number, maxMs: Number }
+  t.match(figures, { event: 'figures', outboundBytes: 0, loop: { recent: delay, sinceStart: delay } })
+  const { connections, tailBytes } = figures as { connections: number; tailBytes: number }
+  t.ok(connections >= 1, 'the producer is connected')
+  t.ok(tailBytes >= 50_000, 'what it sent is read from memory')
+  child.kill('SIGTERM')
+  t.equal((await outcome).code, 0)
+})
+
 t.test('for a person', async (t) => {
   const folder = await folderFor(t)
   const child = start(['start', '--port', '0', '--data-dir', folder])
