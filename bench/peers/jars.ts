@@ -31,7 +31,7 @@ export async function kafkaJars(folder: string): Promise<{ classPath: string } |
   return { classPath: `${libs}/*` }
 }
 
-async function runs(command: string, argument: string): Promise<boolean> {
+export async function runs(command: string, argument: string): Promise<boolean> {
   return await run(command, [argument]).then(
     () => true,
     (error: NodeJS.ErrnoException) => {
