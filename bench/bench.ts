@@ -12,15 +12,18 @@
 import { parseArgs } from 'node:util'
 import { report } from './report.ts'
 import { consuming } from './suites/consuming.ts'
+import { flat } from './suites/flat.ts'
 import { latency } from './suites/latency.ts'
 import { limits } from './suites/limits.ts'
 import { producing } from './suites/producing.ts'
 import { recovery } from './suites/recovery.ts'
 import { startup } from './suites/startup.ts'
 
-const suites = { startup, produce: producing, consume: consuming, latency, recovery, limits }
+const suites = { startup, produce: producing, consume: consuming, latency, recovery, flat, limits }
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },
 })
+// Thousands of partitions have much to say, and that is not what is measured.
+process.env.LOGRAFT_LOG_LEVEL ??= 'warn'
 await report('latest.json', suites, values)

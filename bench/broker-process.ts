@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { endProcess, startProcess } from './process.ts'
-import { type Cpu, cpuOf, memoryOf } from './usage.ts'
+import { type Cpu, cpuOf, cpuSecondsOf, memoryOf } from './usage.ts'
 
 const executable = fileURLToPath(new URL('../bundle/cli/lograft.js', import.meta.url))
 
@@ -37,6 +37,11 @@ export class BrokerProcess {
     return cpuOf([this.pid])
   }
 
+  /** User and system. */
+  cpuSeconds(): number {
+    return cpuSecondsOf([this.pid])
+  }
+
   /** Resident memory now and at its peak, MB. */
   memory(): { now: number; peak: number } {
     return memoryOf([this.pid])
@@ -44,6 +49,11 @@ export class BrokerProcess {
 
   async stop(options: { keepData?: boolean } = {}): Promise<void> {
     await endProcess(this.child)
-    if (options.keepData !== true) rmSync(this.folder, { recursive: true, force: true })
+    if (options.keepData !== true) this.removeData()
+  }
+
+  /** Of a broker that was stopped. */
+  removeData(): void {
+    rmSync(this.folder, { recursive: true, force: true })
   }
 }

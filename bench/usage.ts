@@ -1,5 +1,5 @@
 /** What the system says of processes (Linux): CPU time and memory, by process id, whoever started them. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 
 export interface Cpu {
   /** Seconds so far. */
@@ -35,4 +35,9 @@ export function memoryOf(pids: readonly number[]): { now: number; peak: number }
     sum.peak += megabytes('VmHWM')
   }
   return sum
+}
+
+/** Their peak counts from here on. */
+export function forgetPeak(pids: readonly number[]): void {
+  for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, '5')
 }

@@ -5,7 +5,8 @@ import { frameOf, LoadConnection } from './connection.ts'
 import type { Payload } from './topic.ts'
 
 const version = 7
-const anErrorAt = (topic: string) => 4 + 4 + 2 + topic.length + 4 + 4
+/** Where the answer for one partition of a topic holds its error. */
+export const produceErrorAt = (topic: string) => 4 + 4 + 2 + topic.length + 4 + 4
 
 export interface ProduceLoad {
   readonly bootstrap: string
@@ -24,15 +25,18 @@ export interface Throughput {
   readonly records: number
 }
 
+/** A request with one batch for one partition. */
+export function produceFrame(load: Pick<ProduceLoad, 'topic' | 'acks' | 'payload'>, index: number): Buffer {
+  return frameOf(Produce, version, {
+    acks: load.acks,
+    timeoutMs: 30_000,
+    topicData: [{ name: load.topic, partitionData: [{ index, records: [load.payload.batch] }] }],
+  })
+}
+
 function framesOf(load: ProduceLoad): Buffer[] {
   const indexes = load.indexes ?? Array.from({ length: load.partitions }, (_, index) => index)
-  return indexes.map((index) =>
-    frameOf(Produce, version, {
-      acks: load.acks,
-      timeoutMs: 30_000,
-      topicData: [{ name: load.topic, partitionData: [{ index, records: [load.payload.batch] }] }],
-    }),
-  )
+  return indexes.map((index) => produceFrame(load, index))
 }
 
 async function connectionsOf(load: { bootstrap: string; connections: number }): Promise<LoadConnection[]> {
@@ -46,7 +50,7 @@ export async function produceThroughput(
   load: ProduceLoad & { readonly inFlight: number; readonly bytes: number },
 ): Promise<Throughput> {
   const frames = framesOf(load)
-  const errorAt = anErrorAt(load.topic)
+  const errorAt = produceErrorAt(load.topic)
   const connections = await connectionsOf(load)
   const total = Math.ceil(load.bytes / load.payload.batch.length)
   let sent = 0
@@ -87,7 +91,7 @@ export async function produceLatency(
 ): Promise<RecordableHistogram> {
   const histogram = createHistogram()
   const frames = framesOf(load)
-  const errorAt = anErrorAt(load.topic)
+  const errorAt = produceErrorAt(load.topic)
   const connections = await connectionsOf(load)
   let sent = 0
   let answered = 0
