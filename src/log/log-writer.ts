@@ -309,7 +309,7 @@ export class LogWriter {
     this.#journal.raise(offset, this.#queue.baseOf(offset) ?? this.segments.baseOf(offset))
     await this.#gate.inTurn(async () => {
       this.#gate.check()
-      await this.#settleCuts()
+      while (this.#deferred.length > 0) await this.#settleCuts()
       await this.#gate.wait(async () => {
         this.#writeWaiting()
         if (this.#journal.isWorthRewriting) {
