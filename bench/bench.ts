@@ -11,15 +11,35 @@
  */
 import { parseArgs } from 'node:util'
 import { report } from './report.ts'
+import { acks } from './suites/acks.ts'
+import { codecs } from './suites/codecs.ts'
+import { cold } from './suites/cold.ts'
 import { consuming } from './suites/consuming.ts'
+import { fanout } from './suites/fanout.ts'
 import { flat } from './suites/flat.ts'
 import { latency } from './suites/latency.ts'
 import { limits } from './suites/limits.ts'
+import { linkedin } from './suites/linkedin.ts'
+import { openmessaging } from './suites/openmessaging.ts'
 import { producing } from './suites/producing.ts'
 import { recovery } from './suites/recovery.ts'
 import { startup } from './suites/startup.ts'
 
-const suites = { startup, produce: producing, consume: consuming, latency, recovery, flat, limits }
+const suites = {
+  startup,
+  produce: producing,
+  linkedin,
+  openmessaging,
+  acks,
+  codecs,
+  consume: consuming,
+  cold,
+  fanout,
+  latency,
+  recovery,
+  flat,
+  limits,
+}
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string' } },

@@ -2,6 +2,7 @@
  * A connection for load: frames are made beforehand and answers only counted, so that what is measured is the broker. Speaks
  * to any Kafka.
  */
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Reader, Writer } from '../../src/base/bytes.ts'
 import { decodeResponseHeader, encodeRequestHeader } from '../../src/protocol/header.ts'
@@ -61,6 +62,15 @@ export class LoadConnection {
   send(frame: Buffer, onAnswer: OnAnswer): void {
     this.#waiting.push(onAnswer)
     this.#socket.write(frame)
+  }
+
+  /** Sends what nobody answers. False: wait until it has `drained` before sending more. */
+  sendUnanswered(frame: Buffer): boolean {
+    return this.#socket.write(frame)
+  }
+
+  async drained(): Promise<void> {
+    await once(this.#socket, 'drain')
   }
 
   /** One request with its decoded answer: for what is not load. */

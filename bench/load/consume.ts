@@ -14,6 +14,8 @@ export interface ConsumeLoad {
   readonly fetchBytes: number
   /** Bytes to read in all. */
   readonly bytes: number
+  /** Of each partition; one when absent. */
+  readonly readers?: number
 }
 
 /** Where an answer for one partition of a topic holds its error, and how long it is before its batches. */
@@ -37,19 +39,20 @@ export function fetchFrame({ topic, partition, offset, fetchBytes, maxWaitMs }: 
   return frameOf(Fetch, version, { maxWaitMs, minBytes: 1, maxBytes: fetchBytes, topics })
 }
 
-/** One connection a partition, one fetch under way on each; a partition read to its end begins again. */
+/** A connection for each reader of each partition, one fetch under way on each; a partition read to its end begins again. */
 export async function consumeThroughput(load: ConsumeLoad): Promise<Throughput> {
   const { errorAt, headBytes } = answerOf(load.topic)
   const connections = await Promise.all(
-    Array.from({ length: load.partitions }, () => LoadConnection.open(load.bootstrap)),
+    Array.from({ length: load.partitions * (load.readers ?? 1) }, () => LoadConnection.open(load.bootstrap)),
   )
   let bytes = 0
   const begun = performance.now()
   await Promise.all(
     connections.map(
-      (connection, partition) =>
+      (connection, n) =>
         new Promise<void>((resolve, reject) => {
           connection.onFault = reject
+          const partition = n % load.partitions
           let offset = 0
           const onAnswer = (head: Buffer, size: number) => {
             const error = head.readInt16BE(errorAt)

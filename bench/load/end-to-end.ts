@@ -1,32 +1,38 @@
 /** From the moment a batch was due to its arrival at a consumer that waits for it, at a fixed rate. */
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { ListOffsets } from '../../src/protocol/apis/list-offsets.ts'
-import { LoadConnection } from './connection.ts'
+import type { LoadConnection } from './connection.ts'
 import { answerOf, fetchFrame } from './consume.ts'
 import { type ProduceLoad, produceLatency } from './produce.ts'
+import { openConnections } from './rotation.ts'
 
 const waitMs = 500
 const fetchBytes = 1_048_576
 
 /**
- * A producer and a consumer with a connection for each partition; the consumer asks again as soon as it is answered. Nobody else
- * writes the topic.
+ * A producer and a consumer, or several, with a connection for each partition; a consumer asks again as soon as it is answered. Nobody
+ * else writes the topic. What arrives counts for each consumer.
  */
 export async function endToEnd(
   load: Omit<ProduceLoad, 'connections' | 'indexes'> & {
     readonly intervalMs: number
     readonly count: number
+    readonly consumers?: number
   },
 ): Promise<RecordableHistogram> {
   const histogram = createHistogram()
   const { errorAt, headBytes } = answerOf(load.topic)
   const dues: number[][] = Array.from({ length: load.partitions }, () => [])
-  const connections = await Promise.all(dues.map(() => LoadConnection.open(load.bootstrap)))
-  const ends = await Promise.all(connections.map((one, partition) => endOf(one, load.topic, partition)))
+  const consumers = load.consumers ?? 1
+  const connections = await openConnections(load.bootstrap, load.partitions * consumers)
+  const ends = await Promise.all(
+    connections.slice(0, load.partitions).map((one, partition) => endOf(one, load.topic, partition)),
+  )
   let arrived = 0
   const all = new Promise<void>((resolve, reject) => {
-    for (const [partition, connection] of connections.entries()) {
+    for (const [n, connection] of connections.entries()) {
       connection.onFault = reject
+      const partition = n % load.partitions
       const end = ends[partition] ?? 0
       let got = 0
       const fetch = () => {
@@ -47,7 +53,7 @@ export async function endToEnd(
           histogram.record(Math.max(1, Math.round((now - due) * 1e6)))
           arrived++
         }
-        if (arrived === load.count) resolve()
+        if (arrived === load.count * consumers) resolve()
         else fetch()
       }
       fetch()

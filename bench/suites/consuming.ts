@@ -1,49 +1,47 @@
 /** Consuming a log that lies in the page cache. */
-import { BrokerProcess } from '../broker-process.ts'
-import { LoadConnection } from '../load/connection.ts'
 import { consumeThroughput } from '../load/consume.ts'
 import { produceThroughput } from '../load/produce.ts'
-import { makeTopic, payload } from '../load/topic.ts'
+import { medianOf, type Sample, sampleOf } from '../load/sample.ts'
+import { dropTopic, flushes, makeTopic, payload } from '../load/topic.ts'
 import type { Row, Suite } from '../report.ts'
-import { median } from '../statistics.ts'
+import { forgetPeak } from '../usage.ts'
+import { type WarmBroker, withWarmBroker } from '../warm-broker.ts'
 
-export const consuming: Suite = async ({ isQuick }) => {
-  const rows: Row[] = []
-  const stored = isQuick ? 100e6 : 300e6
-  const read = isQuick ? 300e6 : 1.5e9
-  for (const recordBytes of [100, 1024]) {
-    for (const fetchBytes of [65_536, 1_048_576]) {
-      const broker = await BrokerProcess.start()
-      const control = await LoadConnection.open(broker.bootstrap)
-      await makeTopic(control, 'load', 3, { 'flush.messages': '9223372036854775807' })
-      const load = {
-        bootstrap: broker.bootstrap,
-        topic: 'load',
-        partitions: 3,
-        payload: payload(recordBytes, 65_536),
-      }
-      await produceThroughput({ ...load, acks: -1, connections: 3, inFlight: 5, bytes: stored })
-      await consumeThroughput({ ...load, fetchBytes, bytes: read / 10 })
-      const speeds: number[] = []
-      const cpus: number[] = []
-      for (let round = 0; round < (isQuick ? 1 : 3); round++) {
-        const before = broker.cpu()
-        const done = await consumeThroughput({ ...load, fetchBytes, bytes: read })
-        const after = broker.cpu()
-        speeds.push(done.bytes / 1e6 / done.seconds)
-        cpus.push((after.user + after.system - before.user - before.system) / (done.bytes / 1e9))
-      }
-      rows.push({
-        'record B': recordBytes,
-        'fetch B': fetchBytes,
-        'MB/s': Math.round(median(speeds)),
-        'cpu s/GB': median(cpus).toFixed(2),
-        'MB/s a core': Math.round(1000 / median(cpus)),
-        'peak MB': Math.round(broker.memory().peak),
-      })
-      control.close()
-      await broker.stop()
+const topic = 'read'
+const partitions = 3
+
+export const consuming: Suite = async ({ isQuick }) =>
+  await withWarmBroker({ isQuick }, async (warm) => {
+    const rows: Row[] = []
+    for (const recordBytes of [100, 1024]) {
+      for (const fetchBytes of [65_536, 1_048_576])
+        rows.push(await measure(warm, { recordBytes, fetchBytes, isQuick }))
     }
+    return rows
+  })
+
+async function measure(
+  { broker, bootstrap, control }: WarmBroker,
+  { recordBytes, fetchBytes, isQuick }: { recordBytes: number; fetchBytes: number; isQuick: boolean },
+): Promise<Row> {
+  await makeTopic(control, topic, partitions, { 'flush.messages': flushes.unsynced })
+  const load = { bootstrap, topic, partitions, payload: payload(recordBytes, 65_536) }
+  const stored = isQuick ? 100e6 : 300e6
+  await produceThroughput({ ...load, acks: -1, connections: partitions, inFlight: 5, bytes: stored })
+  const read = { ...load, fetchBytes, bytes: isQuick ? 300e6 : 1.5e9 }
+  await consumeThroughput({ ...read, bytes: read.bytes / 10 })
+  forgetPeak([broker.pid])
+  const samples: Sample[] = []
+  for (let left = isQuick ? 1 : 3; left > 0; left--)
+    samples.push(await sampleOf([broker.pid], () => consumeThroughput(read)))
+  await dropTopic(control, topic)
+  const cpu = medianOf(samples, 'cpuPerGigabyte')
+  return {
+    'record B': recordBytes,
+    'fetch B': fetchBytes,
+    'MB/s': Math.round(medianOf(samples, 'megabytesPerSecond')),
+    'cpu s/GB': cpu.toFixed(2),
+    'MB/s a core': Math.round(1000 / cpu),
+    'peak MB': Math.round(broker.memory().peak),
   }
-  return rows
 }
