@@ -5,6 +5,7 @@
  * The file is written anew (aside, synced, renamed) when most of it is history; what is appended meanwhile
  * goes along.
  */
+import { Faulted } from '../base/errors.ts'
 import type { Disk, File } from '../io/world.ts'
 import type { FilePool } from './file-pool.ts'
 import { decodeFrame, encodeFrame, type Frame } from './journal-format.ts'
@@ -149,9 +150,7 @@ export class Journal {
   /** Writes the same bytes once more, for a sync to find: see recovery.ts. @throws Faulted */
   writeAgain(): void {
     if (this.#bytes === 0) return
-    const bytes = Buffer.allocUnsafe(this.#bytes)
-    const got = this.#file.read(bytes, 0)
-    this.#file.write([bytes.subarray(0, got)], 0)
+    this.#file.write([this.#read(0)], 0)
     this.#isDirty = true
   }
 
@@ -161,27 +160,29 @@ export class Journal {
   }
 
   /**
-   * Writes the file anew, with what waits. Not while a sync is under way. The new name is durable only when
-   * the folder has been synced; until then the old file may come back, which says the same. @throws Faulted
+   * Writes the file anew, with what waits: no cut that has to wait longer. Not while a sync is under way. The new name is durable
+   * only when the folder has been synced; until then the old file may come back, which says the same. @throws Faulted
    */
   async rewrite(): Promise<void> {
     const { disk, files } = this.#options
     const path = `${this.#path}${temporarySuffix}`
     disk.remove(path)
     const file = files.open(path, 'create')
-    // What is written to the old file while the new one is being synced may have been acknowledged by the
-    // end: once more.
-    let before = -1
-    let bytes = 0
-    let quietMarks = 0
-    while (before !== this.#bytes) {
-      this.write()
-      before = this.#bytes
-      quietMarks = this.#quietMarks
-      const frames = this.#frames()
-      file.truncate(0)
-      file.write(frames, 0)
-      bytes = sizeOf(frames)
+    this.write()
+    const frames = this.#frames()
+    file.write(frames, 0)
+    let bytes = sizeOf(frames)
+    let copied = this.#bytes
+    let quietMarks = this.#quietMarks
+    await file.sync()
+    // What was written to the old file meanwhile may have been acknowledged: it goes along. What waits meanwhile may be a cut, and
+    // stays for `write`.
+    while (copied < this.#bytes) {
+      const added = this.#read(copied)
+      file.write([added], bytes)
+      bytes += added.length
+      copied += added.length
+      if (!this.hasWaiting) quietMarks = this.#quietMarks
       await file.sync()
     }
     this.#replaceBy(file, path, bytes)
@@ -221,6 +222,15 @@ export class Journal {
 
   close(): void {
     this.#file.close()
+  }
+
+  /** What the file holds from `position` on. @throws Faulted */
+  #read(position: number): Buffer {
+    const bytes = Buffer.allocUnsafe(this.#bytes - position)
+    const got = this.#file.read(bytes, position)
+    if (got < bytes.length)
+      throw new Faulted('disk', `read ${this.#path}: ${got} of ${bytes.length} bytes at ${position}`)
+    return bytes
   }
 
   /** The shortest journal that says the same. */
