@@ -79,6 +79,10 @@ const handOverShare = 0.5
 export async function startBroker(options: StartOptions): Promise<RunningBroker> {
   const { nodeId, dataDir, host, port, settings, onEvent } = options
   const world = options.world ?? nodeWorld()
+  world.buffers.configure({
+    bytesMax: settings.get('lograft.buffers.bytes.max'),
+    sizeMin: settings.get('lograft.buffers.size.min'),
+  })
   let retire: () => void = () => {}
   const retired = new Promise<void>((resolve) => {
     retire = resolve

@@ -131,6 +131,12 @@ export const table = {
     { min: 0 },
   ),
   'lograft.tail.batch.bytes.min': int(4096, 'Smaller batches are not kept there, bytes.', { min: 1 }),
+  'lograft.buffers.bytes.max': int(
+    33_554_432,
+    'Memory that is kept to be used again for what is read from sockets and files, bytes. 0: none.',
+    { min: 0 },
+  ),
+  'lograft.buffers.size.min': int(16_384, 'Smaller reads get memory of their own, bytes.', { min: 1 }),
   'lograft.syncs.in.flight.max': int(4, 'Logs that are synced at the same time.', { min: 1, max: 64 }),
   'lograft.batch.expanded.bytes.max': int(
     67_108_864,

@@ -175,6 +175,7 @@ export class FetchPlan {
         minOne: limits.minOne,
       })
       row.records = batches
+      this.#context.lend(batches)
       return bytes
     } catch (error) {
       if (!(error instanceof Refused) && !(error instanceof Faulted)) throw error

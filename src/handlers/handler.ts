@@ -20,6 +20,8 @@ export interface Context {
    * readers stays within its bound. A fetch answers at least one batch whatever it gets.
    */
   readonly reserve: (bytes: number) => number
+  /** The answer holds these. A use of each goes over to it, and is released when it has left (base/buffer-pool.ts). */
+  readonly lend: (buffers: readonly Buffer[]) => void
 }
 
 /** Answer of a handler that sends nothing (acks=0). */
@@ -33,6 +35,8 @@ export interface Handler {
    * pipelined request while this one's answer is still open (produce); any other request waits for those before it.
    */
   readonly isPipelined: boolean
+  /** Once it is answered nobody looks at its frame any more but those who have retained it. */
+  readonly letsGo: boolean
   handle(request: never, context: Context): unknown
 }
 
@@ -46,9 +50,9 @@ export function handler<A extends AnyApi>(
     request: RequestOf<A>,
     context: Context,
   ) => ResponseInput<A> | NoResponse | Promise<ResponseInput<A> | NoResponse>,
-  options: { isPipelined?: boolean } = {},
+  options: { isPipelined?: boolean; letsGo?: boolean } = {},
 ): Handler {
-  return { api, isPipelined: options.isPipelined ?? false, handle }
+  return { api, isPipelined: options.isPipelined ?? false, letsGo: options.letsGo ?? false, handle }
 }
 
 export type { Api }

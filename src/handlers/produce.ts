@@ -44,6 +44,7 @@ interface Response {
 
 export const produce = handler(Produce, (request, context) => new Producing(request, context).run(), {
   isPipelined: true,
+  letsGo: true,
 })
 
 /** One request on its way. */

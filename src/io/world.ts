@@ -5,11 +5,16 @@
  *
  * Nothing outside src/io reads a clock, sets a timer, touches fs or net, or draws chance.
  */
+import type { BufferPool } from '../base/buffer-pool.ts'
+import type { Faulted } from '../base/errors.ts'
+
 export interface World {
   readonly clock: Clock
   readonly disk: Disk
   readonly net: Net
   readonly random: Random
+  /** For what is read, from sockets and from files. */
+  readonly buffers: BufferPool
 }
 
 export interface Clock {
@@ -141,5 +146,3 @@ export interface Random {
   /** `size` fresh bytes, fit for identifiers and secrets. */
   bytes(size: number): Buffer
 }
-
-import type { Faulted } from '../base/errors.ts'

@@ -6,6 +6,7 @@
  * snapshot of the producer states goes with each new segment, and by the time of the write the states are
  * further on.
  */
+import { releaseAll, retain } from '../base/buffer-pool.ts'
 import * as batch from '../records/batch.ts'
 import type { LogSettings } from './log.ts'
 import type { ProducerEntry } from './producers.ts'
@@ -61,16 +62,23 @@ export class AppendQueue {
       run = { baseOffset, newSegment: null, isAfterMark, batches: [] }
       this.#runs.push(run)
     }
+    retain(bytes)
     run.batches.push(bytes)
     this.#target.bytes += bytes.length
     // At most one entry per batch, and one per interval.
     this.#target.indexBytes += indexEntryBytes * Math.min(1, bytes.length / settings.indexIntervalBytes)
   }
 
-  /** Takes what waits, in order: all of it, or (`isHeld`) what lies before the first such mark. */
-  take(isHeld: boolean): readonly Run[] {
+  /**
+   * Takes what waits, in order: all of it, or (`isHeld`) what lies before the first such mark. A run is written, and let go of, when
+   * the next is asked for.
+   */
+  *take(isHeld: boolean): Generator<Run, void, void> {
     const held = isHeld ? this.#runs.findIndex((run) => run.isAfterMark) : -1
-    return this.#runs.splice(0, held < 0 ? this.#runs.length : held)
+    for (const run of this.#runs.splice(0, held < 0 ? this.#runs.length : held)) {
+      yield run
+      releaseAll(run.batches)
+    }
   }
 
   /** Where the batch begins that holds `offset`; null when that one does not wait here. */

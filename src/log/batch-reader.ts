@@ -1,6 +1,7 @@
 /**
  * Reading whole batches from a segment: one disk read, and no header visited but those around its two ends.
  */
+import { type BufferPool, release } from '../base/buffer-pool.ts'
 import * as batch from '../records/batch.ts'
 import { damaged, headerProblem, isDamage, type Place, type Segment } from './segment.ts'
 
@@ -40,9 +41,10 @@ export interface ReadContext {
   readonly indexIntervalBytes: number
   /** By the journal; -1 when it does not know. */
   readonly epochOf: (offset: number) => number
+  readonly buffers: BufferPool
 }
 
-/** Batches from the one that holds `offset` on; null when none may be returned. @throws Faulted, Stale */
+/** Batches from the one that holds `offset` on, with a use of their memory; null when none may be returned. @throws Faulted, Stale */
 export async function readRun(
   segment: Segment,
   offset: number,
@@ -84,7 +86,7 @@ async function readFrom(
   let chunk = await readChunk(segment, floor, ahead, context)
   chunk.skipTo(offset)
   while (chunk.needsMore) {
-    chunk = await readChunk(segment, chunk.place, ahead, context)
+    chunk = await readChunk(segment, chunk.let(), ahead, context)
     chunk.skipTo(offset)
   }
   const size = chunk.batchSize
@@ -92,9 +94,11 @@ async function readFrom(
     const problem = `a batch that ends at offset ${chunk.nextOffset} where the segment ends at ${segment.endOffset}`
     throw damaged(segment.file.path, chunk.place.position, problem)
   }
-  if (chunk.nextOffset > boundOffset) return null
-  if (size > maxBytes && !minOne) return null
-  if (size > chunk.rest) chunk = await readChunk(segment, chunk.place, Math.max(size, piece), context)
+  if (chunk.nextOffset > boundOffset || (size > maxBytes && !minOne)) {
+    chunk.let()
+    return null
+  }
+  if (size > chunk.rest) chunk = await readChunk(segment, chunk.let(), Math.max(size, piece), context)
   if (size > chunk.rest) {
     const problem = `a batch of ${size} bytes where ${chunk.rest} are left`
     throw damaged(segment.file.path, chunk.place.position, problem)
@@ -108,7 +112,7 @@ async function readChunk(
   bytes: number,
   context: ReadContext,
 ): Promise<Chunk> {
-  const buffer = Buffer.allocUnsafe(Math.min(bytes, segment.bytes - place.position))
+  const buffer = context.buffers.take(Math.min(bytes, segment.bytes - place.position))
   const got = context.isCached(segment, place.position)
     ? segment.file.read(buffer, place.position)
     : await segment.file.readAsync(buffer, place.position)
@@ -145,6 +149,12 @@ class Chunk {
 
   get place(): Place {
     return { ...this.#start, offset: this.#offset, position: this.#start.position + this.#at }
+  }
+
+  /** Nothing of its bytes is looked at any more. Where the cursor was. */
+  let(): Place {
+    release(this.#bytes)
+    return this.place
   }
 
   get batchSize(): number {

@@ -4,6 +4,7 @@
  *
  * All logs of a broker share the memory; what was appended first, to whichever of them, goes first.
  */
+import { release, retain } from '../base/buffer-pool.ts'
 import { baseOffset, nextOffset } from '../records/batch.ts'
 import type { ReadBatches } from './log.ts'
 
@@ -55,7 +56,9 @@ export class HotMemory {
   }
 
   giveBack(batch: HotBatch): void {
-    if (this.#batches.delete(batch)) this.#bytes -= batch.bytes.buffer.byteLength
+    if (!this.#batches.delete(batch)) return
+    this.#bytes -= batch.bytes.buffer.byteLength
+    release(batch.bytes)
   }
 }
 
@@ -75,6 +78,7 @@ export class HotTail {
       return
     }
     const batch = { tail: this, bytes, baseOffset: baseOffset(bytes, 0), nextOffset: nextOffset(bytes, 0) }
+    retain(bytes)
     this.#batches.push(batch)
     this.#memory.take(batch)
   }
@@ -111,6 +115,7 @@ export class HotTail {
     for (let batch = this.#batches[index]; batch !== undefined; batch = this.#batches[++index]) {
       if (batch.nextOffset > boundOffset) break
       if (bytes + batch.bytes.length > maxBytes && !(minOne && batches.length === 0)) break
+      retain(batch.bytes)
       batches.push(batch.bytes)
       bytes += batch.bytes.length
       next = batch.nextOffset

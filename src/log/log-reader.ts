@@ -1,4 +1,5 @@
 /** Reading a log that is being written: nothing here changes it. */
+import { type BufferPool, release } from '../base/buffer-pool.ts'
 import { Refused } from '../base/errors.ts'
 import { type ReadContext, readRun, Stale } from './batch-reader.ts'
 import type { LogSettings, ReadBatches, RecordPlace } from './log.ts'
@@ -23,15 +24,17 @@ export class LogReader {
   readonly #log: Readable
   readonly #settings: () => LogSettings
   readonly #warmBytes: number
+  readonly #buffers: BufferPool
 
   /**
    * @param warmBytes what was written last is in the page cache: this much is read at once, which takes
    * microseconds
    */
-  constructor(log: Readable, settings: () => LogSettings, warmBytes: number) {
+  constructor(log: Readable, settings: () => LogSettings, warmBytes: number, buffers: BufferPool) {
     this.#log = log
     this.#settings = settings
     this.#warmBytes = warmBytes
+    this.#buffers = buffers
   }
 
   async read(
@@ -76,7 +79,9 @@ export class LogReader {
       try {
         const limits = { boundOffset: this.#log.writtenEnd, maxBytes: bytesMax, minOne: true }
         const run = await readRun(segment, offset, limits, this.#context())
-        if (run !== null) return run.bytes.length
+        if (run === null) continue
+        release(run.bytes)
+        return run.bytes.length
       } catch (error) {
         // Cut or removed meanwhile: the next call sees what is left.
         if (!(error instanceof Stale) && !segment.isRemoved) throw error
@@ -142,6 +147,7 @@ export class LogReader {
       isStale: () => log.cuts !== cuts,
       indexIntervalBytes: this.#settings().indexIntervalBytes,
       epochOf: (offset) => log.marks.epochOf(offset),
+      buffers: this.#buffers,
     }
   }
 

@@ -109,7 +109,8 @@ export interface Log {
   /**
    * Whole batches from the one that contains `offset` (it may begin earlier), up to `boundOffset` (exclusive)
    * and about `maxBytes`; at least one batch when `minOne` and there is one, however large it is. Empty at or
-   * above the bound. What an earlier process wrote is checked when it is first read.
+   * above the bound. What an earlier process wrote is checked when it is first read. The caller has a use of each buffer
+   * (base/buffer-pool.ts).
    * @throws Refused OFFSET_OUT_OF_RANGE below `start` or above `end`; Faulted 'bytes' when it is damaged
    */
   read(

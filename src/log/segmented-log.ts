@@ -1,3 +1,4 @@
+import { BufferPool } from '../base/buffer-pool.ts'
 import type { Faulted } from '../base/errors.ts'
 import type { Clock, Disk } from '../io/world.ts'
 import type { LogEvent, OnLogEvent } from './events.ts'
@@ -11,7 +12,8 @@ import { encode as encodeSnapshot } from './producer-snapshots.ts'
 import { recover } from './recovery.ts'
 
 export interface OpenLogOptions {
-  readonly world: { readonly disk: Disk; readonly clock: Clock }
+  /** Without `buffers` what is read gets new memory. */
+  readonly world: { readonly disk: Disk; readonly clock: Clock; readonly buffers?: BufferPool }
   /** Created when it is not there. Its parent's own name must be durable. */
   readonly folder: string
   readonly settings: face.LogSettings
@@ -45,7 +47,11 @@ export async function openLog(options: OpenLogOptions): Promise<face.Log> {
   await writer.settle(recovered.leftovers)
   const warmBytes = options.warmBytes ?? warmBytesDefault
   const hot = new HotTail(options.hot ?? new HotMemory({ bytesMax: 0, batchBytesMin: 0 }))
-  return new SegmentedLog(writer, { ...context, warmBytes, hot, configure: (next) => (log.current = next) })
+  const buffers = world.buffers ?? new BufferPool({ bytesMax: 0, sizeMin: 0 })
+  const configure = (next: face.LogSettings): void => {
+    log.current = next
+  }
+  return new SegmentedLog(writer, { ...context, warmBytes, hot, buffers, configure })
 }
 
 interface SegmentedLogOptions {
@@ -56,6 +62,7 @@ interface SegmentedLogOptions {
   readonly settings: () => face.LogSettings
   readonly warmBytes: number
   readonly hot: HotTail
+  readonly buffers: BufferPool
   readonly configure: (settings: face.LogSettings) => void
 }
 
@@ -75,7 +82,7 @@ class SegmentedLog implements face.Log {
     this.#options = options
     this.#hot = options.hot
     this.#writer = writer
-    this.#reader = new LogReader(writer, options.settings, options.warmBytes)
+    this.#reader = new LogReader(writer, options.settings, options.warmBytes, options.buffers)
   }
 
   get start(): number {

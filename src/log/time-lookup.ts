@@ -1,4 +1,5 @@
 /** Finding records by their timestamps: the index leads to a batch, the records inside decide. */
+import { release } from '../base/buffer-pool.ts'
 import * as batch from '../records/batch.ts'
 import { readRecords } from '../records/records.ts'
 import { type ReadContext, readRun } from './batch-reader.ts'
@@ -101,10 +102,12 @@ async function firstBatch(
       context,
     )
     if (run === null) return null
-    for (let at = 0; at < run.bytes.length; at += batch.batchSize(run.bytes, at)) {
-      const found = visit(run.bytes, at)
-      if (found !== null) return found
+    let found: RecordPlace | null = null
+    for (let at = 0; found === null && at < run.bytes.length; at += batch.batchSize(run.bytes, at)) {
+      found = visit(run.bytes, at)
     }
+    release(run.bytes)
+    if (found !== null) return found
     next = run.nextOffset
   }
   return null

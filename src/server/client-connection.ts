@@ -8,6 +8,7 @@
  *
  * Bytes that make no sense end the connection, after the answers to what came before them.
  */
+import { type BufferPool, release } from '../base/buffer-pool.ts'
 import { Malformed } from '../base/bytes.ts'
 import { Faulted, messageOf, Refused } from '../base/errors.ts'
 import type { BrokerEvent } from '../broker/broker.ts'
@@ -23,6 +24,7 @@ import type { Reader, RequestMemory } from './request-memory.ts'
 export interface Shared {
   readonly clock: Clock
   readonly limits: Limits
+  readonly buffers: BufferPool
   readonly dispatch: Dispatch
   readonly requestMemory: RequestMemory
   readonly outboundMemory: OutboundMemory
@@ -71,7 +73,7 @@ export class ClientConnection implements Caller, Reader {
     this.clientHost = `/${place.address}`
     this.#connection = connection
     this.#shared = shared
-    this.#cutter = new FrameCutter(shared.limits.frameBytesMax)
+    this.#cutter = new FrameCutter(shared.limits.frameBytesMax, shared.buffers)
     this.#line = new RequestLine(
       { requestsMax: shared.limits.connectionRequestsMax, pipelinedMax: shared.limits.pipelinedRequestsMax },
       shared.pipelined,
@@ -189,12 +191,12 @@ export class ClientConnection implements Caller, Reader {
     const slot = this.#line.start(route, prefixBytes + frame.length)
     try {
       const answer = this.#shared.dispatch.run(frame, route, this)
-      if (answer instanceof Promise) {
-        answer.then(
-          (settled) => this.#answer(slot, settled),
-          (error: unknown) => this.#fail(error, slot),
-        )
-      } else this.#answer(slot, answer)
+      const settle = (settled: Answer): void => {
+        if (route.handler.letsGo) release(frame)
+        this.#answer(slot, settled)
+      }
+      if (answer instanceof Promise) answer.then(settle, (error: unknown) => this.#fail(error, slot))
+      else settle(answer)
     } catch (error) {
       this.#fail(error, slot)
     }
@@ -214,12 +216,12 @@ export class ClientConnection implements Caller, Reader {
   #settle(): void {
     this.#isSettling = false
     if (this.#isGone) return
-    const { buffers, bytes } = this.#line.takeAnswered()
+    const { buffers, loans, bytes } = this.#line.takeAnswered()
     const nowMs = this.#shared.clock.monotonic()
     this.#lastActiveMs = nowMs
     this.#heldBytes -= bytes
     this.#returnReserved() // from here on, what does not leave at once is counted as it is
-    this.#outbound.send(buffers, nowMs)
+    this.#outbound.send(buffers, loans, nowMs)
     this.#shared.requestMemory.release(bytes)
     this.#maybeEnd()
     this.#pump()

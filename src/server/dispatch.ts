@@ -28,7 +28,9 @@ export interface Route {
 }
 
 /** A response with its size, ready to be sent; null when nothing is. */
-export type Answer = readonly Buffer[] | null
+export type Answer = { readonly buffers: readonly Buffer[]; readonly loans: Loans } | null
+/** What lies in an answer's buffers, and is released when these have left. */
+export type Loans = readonly Buffer[]
 
 export class Dispatch {
   readonly #broker: Broker
@@ -59,10 +61,11 @@ export class Dispatch {
     const { api } = handler
     const reader = new Reader(frame)
     if (!isServed(api, version))
-      return encode(ApiVersions, 0, correlationIdOf(reader), unsupportedApiVersions())
+      return encode(ApiVersions, 0, correlationIdOf(reader), unsupportedApiVersions(), [])
     const header = decodeRequestHeader(reader, api.requestHeaderVersion(version))
     const request = api.decodeRequest(reader, version)
     const broker = this.#broker
+    const loans: Buffer[] = []
     const context: Context = {
       broker,
       version,
@@ -71,12 +74,13 @@ export class Dispatch {
       connection: caller.id,
       arrivedMs: broker.world.clock.now(),
       reserve: caller.reserve,
+      lend: (buffers) => void loans.push(...buffers),
     }
     // The table pairs each handler with its API, so the request is of the type it wants.
     const response = handler.handle(request as never, context)
     return response instanceof Promise
-      ? response.then((settled: unknown) => encode(api, version, header.correlationId, settled))
-      : encode(api, version, header.correlationId, response)
+      ? response.then((settled: unknown) => encode(api, version, header.correlationId, settled, loans))
+      : encode(api, version, header.correlationId, response, loans)
   }
 }
 
@@ -90,12 +94,18 @@ function correlationIdOf(reader: Reader): number {
   return reader.int32('correlationId')
 }
 
-function encode(api: AnyApi, version: number, correlationId: number, response: unknown): Answer {
+function encode(
+  api: AnyApi,
+  version: number,
+  correlationId: number,
+  response: unknown,
+  loans: Loans,
+): Answer {
   if (response === noResponse) return null
   const writer = new Writer()
   writer.int32(0)
   encodeResponseHeader(writer, { correlationId }, api.responseHeaderVersion(version))
   api.encodeResponse(writer, response as never, version)
   writer.patchInt32(0, writer.size - 4)
-  return writer.finish()
+  return { buffers: writer.finish(), loans }
 }

@@ -6,6 +6,7 @@
  * ends with exactly the frame's size: what is kept of a request is a slice of its frame, and keeps all of it in memory.
  * (A list of chunks, joined at the end, would copy once; sent byte by byte it would cost a hundred times what was received.)
  */
+import { type BufferPool, release } from '../base/buffer-pool.ts'
 import { Faulted } from '../base/errors.ts'
 import { foreignProtocol } from './foreign.ts'
 
@@ -27,6 +28,7 @@ const nothing = Buffer.alloc(0)
 
 export class FrameCutter {
   readonly #frameBytesMax: number
+  readonly #buffers: BufferPool
   /** Received and not looked at. */
   #rest: Buffer = nothing
   /** The frame that is being gathered, its size, and how much of it is there. */
@@ -35,8 +37,9 @@ export class FrameCutter {
   #gathered = 0
   #isFirst = true
 
-  constructor(frameBytesMax: number) {
+  constructor(frameBytesMax: number, buffers: BufferPool) {
     this.#frameBytesMax = frameBytesMax
+    this.#buffers = buffers
   }
 
   /** Takes the next bytes of the stream: lent until `keep`. */
@@ -55,7 +58,7 @@ export class FrameCutter {
     return this.#gathering === null ? this.#rest.length : prefixBytes + this.#gathered
   }
 
-  /** The next frame, without its prefix; null until it is whole. @throws BadFrame */
+  /** The next frame, without its prefix, and with a use of its memory; null until it is whole. @throws BadFrame */
   next(): Buffer | null {
     if (this.#gathering !== null) return this.#gather(this.#gathering)
     const rest = this.#rest
@@ -71,7 +74,9 @@ export class FrameCutter {
       return this.#gather(nothing)
     }
     this.#rest = end === rest.length ? nothing : rest.subarray(end)
-    return Buffer.from(rest.subarray(prefixBytes, end))
+    const frame = this.#buffers.take(size)
+    rest.copy(frame, 0, prefixBytes, end)
+    return frame
   }
 
   #gather(into: Buffer): Buffer | null {
@@ -80,8 +85,9 @@ export class FrameCutter {
     let buffer = into
     if (this.#gathered + available > buffer.length) {
       const capacity = Math.min(this.#size, Math.max(firstBytes, growth * (this.#gathered + available)))
-      buffer = Buffer.allocUnsafeSlow(capacity)
+      buffer = this.#buffers.take(capacity)
       into.copy(buffer, 0, 0, this.#gathered)
+      release(into)
       this.#gathering = buffer
     }
     this.#rest.copy(buffer, this.#gathered, 0, available)

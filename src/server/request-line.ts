@@ -4,7 +4,7 @@
  * A request starts when all before it are answered, or when it and all that is under way are pipelined: produce requests are
  * ordered by the log before their answers are known, everything else could overtake.
  */
-import type { Answer, Route } from './dispatch.ts'
+import type { Answer, Loans, Route } from './dispatch.ts'
 
 export interface Slot {
   readonly route: Route
@@ -74,17 +74,21 @@ export class RequestLine {
   }
 
   /** Takes the answers that may leave, and the bytes of their requests. */
-  takeAnswered(): { buffers: Buffer[]; bytes: number } {
+  takeAnswered(): { buffers: Buffer[]; loans: Loans; bytes: number } {
     const buffers: Buffer[] = []
+    const loans: Buffer[] = []
     let bytes = 0
     for (let first = this.#slots[0]; first?.answer !== undefined; first = this.#slots[0]) {
-      if (first.answer !== null) for (const buffer of first.answer) buffers.push(buffer)
+      if (first.answer !== null) {
+        for (const buffer of first.answer.buffers) buffers.push(buffer)
+        for (const loan of first.answer.loans) loans.push(loan)
+      }
       this.#answeredBytes -= sizeOf(first.answer)
       bytes += first.bytes
       this.#slots.shift()
       if (this.#slots.length > 0) this.#pipelined.count--
     }
-    return { buffers, bytes }
+    return { buffers, loans, bytes }
   }
 
   /** Drops a request and all that came after it: without its answer, the client could not tell whose theirs are. */
@@ -102,6 +106,6 @@ export class RequestLine {
 
 function sizeOf(answer: Answer): number {
   let bytes = 0
-  if (answer !== null) for (const buffer of answer) bytes += buffer.length
+  if (answer !== null) for (const buffer of answer.buffers) bytes += buffer.length
   return bytes
 }

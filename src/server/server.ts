@@ -73,6 +73,7 @@ export class Server {
     this.#shared = {
       clock,
       limits,
+      buffers: broker.world.buffers,
       dispatch: new Dispatch(broker, handlers),
       requestMemory: new RequestMemory(limits.requestBytesMax),
       outboundMemory: new OutboundMemory(limits.outboundBytesMax),

@@ -25,6 +25,7 @@ import { type AnyApi, type RequestInput, type ResponseOf, zeroUuid } from '../..
 import { readRecords } from '../../src/records/records.ts'
 import { batchPositions } from '../../src/records/scan.ts'
 import { batchOf } from '../handlers/fixture.ts'
+import { PoisonedBuffers } from '../poisoned-buffers.ts'
 import { Client } from '../server/fixture.ts'
 import { ManualClock, MemoryNet } from '../server/world.ts'
 
@@ -96,7 +97,13 @@ export class Node {
       onEvent: (event) => {
         if (life === this.#life) this.events.push(event)
       },
-      world: { clock: this.clock, disk: this.mount, net: this.net, random: this.#random },
+      world: {
+        clock: this.clock,
+        disk: this.mount,
+        net: this.net,
+        random: this.#random,
+        buffers: new PoisonedBuffers(),
+      },
     })
     return this.#broker
   }

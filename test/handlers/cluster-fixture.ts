@@ -108,7 +108,7 @@ export function startCluster(placements: Readonly<Record<string, string>>) {
       const frame = frameOf(api, version, request, 42).subarray(4)
       const caller = { id: 'c', clientHost: '/127.0.0.1', reserve: (bytes: number) => bytes }
       const answer = await dispatch.run(frame, dispatch.route(frame), caller)
-      const reader = new Reader(Buffer.concat(answer ?? []), 4)
+      const reader = new Reader(Buffer.concat(answer?.buffers ?? []), 4)
       decodeResponseHeader(reader, api.responseHeaderVersion(version))
       return api.decodeResponse(reader, version) as ResponseOf<A>
     },

@@ -129,7 +129,7 @@ export function startHandlers(
       }
       const answer = await dispatch.run(frame, dispatch.route(frame), caller)
       if (answer === null) return undefined
-      const reader = new Reader(Buffer.concat(answer), 4)
+      const reader = new Reader(Buffer.concat(answer.buffers), 4)
       decodeResponseHeader(reader, api.responseHeaderVersion(version))
       return api.decodeResponse(reader, version) as ResponseOf<A>
     },

@@ -132,7 +132,7 @@ export function startGroups(settings: Partial<GroupSettings> = {}, options: { pa
     },
     async send(frame: Buffer): Promise<Buffer> {
       const caller = { id: 'c', clientHost: '/127.0.0.1', reserve: (bytes: number) => bytes }
-      return Buffer.concat((await dispatch.run(frame, dispatch.route(frame), caller)) ?? [])
+      return Buffer.concat((await dispatch.run(frame, dispatch.route(frame), caller))?.buffers ?? [])
     },
   }
 }

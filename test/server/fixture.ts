@@ -8,6 +8,7 @@ import type { Clock, Connection, Net } from '../../src/io/world.ts'
 import { decodeResponseHeader, encodeRequestHeader } from '../../src/protocol/header.ts'
 import type { AnyApi, RequestInput, ResponseOf } from '../../src/protocol/notation.ts'
 import { Server } from '../../src/server/server.ts'
+import { PoisonedBuffers } from '../poisoned-buffers.ts'
 import { ManualClock, MemoryNet } from './world.ts'
 
 export interface Fixture<N extends Net = MemoryNet, C extends Clock = ManualClock> {
@@ -38,7 +39,7 @@ export async function startServer(
   // What a listener asks of a broker; the rest is its handlers' affair.
   const broker = {
     settings: held,
-    world,
+    world: { ...world, buffers: new PoisonedBuffers() },
     purgatory: new Purgatory({ clock: world.clock, parkedMax: 100 }),
     event: (event: BrokerEvent) => void events.push(event),
   } as unknown as Broker

@@ -1,7 +1,9 @@
 import t from 'tap'
+import { BufferPool } from '../../src/base/buffer-pool.ts'
 import { FrameCutter } from '../../src/server/frame-cutter.ts'
 
 const mebibyte = 1024 * 1024
+const noBuffers = new BufferPool({ bytesMax: 0, sizeMin: 0 })
 
 function framed(...frames: readonly Buffer[]): Buffer {
   return Buffer.concat(
@@ -30,12 +32,12 @@ const frames = [bytes(10, 1), Buffer.alloc(0), bytes(1, 2), bytes(70_000, 3), by
 const stream = framed(...frames)
 
 t.test('frames come out whole wherever the stream is cut', async (t) => {
-  t.same(cut(new FrameCutter(mebibyte), [stream]), frames, 'in one piece')
+  t.same(cut(new FrameCutter(mebibyte, noBuffers), [stream]), frames, 'in one piece')
   const single = Array.from({ length: stream.length }, (_, i) => stream.subarray(i, i + 1))
-  t.same(cut(new FrameCutter(mebibyte), single), frames, 'byte by byte')
+  t.same(cut(new FrameCutter(mebibyte, noBuffers), single), frames, 'byte by byte')
   const short = framed(bytes(10, 1), Buffer.alloc(0), bytes(300, 4))
   for (let at = 0; at <= short.length; at++) {
-    const cutter = new FrameCutter(mebibyte)
+    const cutter = new FrameCutter(mebibyte, noBuffers)
     t.same(
       cut(cutter, [short.subarray(0, at), short.subarray(at)]),
       [bytes(10, 1), Buffer.alloc(0), bytes(300, 4)],
@@ -50,7 +52,7 @@ t.test('memory grows with what was received, not with what is announced', async 
   const prefix = Buffer.alloc(4)
   prefix.writeInt32BE(frame.length)
   const before = process.memoryUsage().arrayBuffers
-  const cutters = Array.from({ length: 500 }, () => new FrameCutter(frame.length))
+  const cutters = Array.from({ length: 500 }, () => new FrameCutter(frame.length, noBuffers))
   for (const cutter of cutters) cut(cutter, [prefix, Buffer.alloc(1)])
   t.ok(process.memoryUsage().arrayBuffers - before < 8 * mebibyte, '500 announcements of 100 MiB')
   t.equal(cutters[0]?.partialBytes, 5)
@@ -60,7 +62,7 @@ t.test(
   'chunks are lent: frames, and what waits for the rest of one, stay when they are overwritten',
   async (t) => {
     for (const size of [1, 3, 7, 100, 1000, 100_000]) {
-      const cutter = new FrameCutter(mebibyte)
+      const cutter = new FrameCutter(mebibyte, noBuffers)
       const lent = Buffer.alloc(size)
       const found: Buffer[] = []
       for (let at = 0; at < stream.length; at += size) {
@@ -80,16 +82,19 @@ t.test(
 
 t.test('a frame does not keep more in memory than itself', async (t) => {
   const small = bytes(100, 1)
-  const [first] = cut(new FrameCutter(mebibyte), [framed(small, bytes(60_000, 2))])
+  const [first] = cut(new FrameCutter(mebibyte, noBuffers), [framed(small, bytes(60_000, 2))])
   t.same(first, small)
   t.ok((first?.buffer.byteLength ?? 0) < 10_000, 'not the chunk that it came in')
-  const gathered = cut(new FrameCutter(mebibyte), [stream.subarray(0, 1000), stream.subarray(1000)])
+  const gathered = cut(new FrameCutter(mebibyte, noBuffers), [
+    stream.subarray(0, 1000),
+    stream.subarray(1000),
+  ])
   t.equal(gathered[3]?.buffer.byteLength, 70_000, 'gathered: exactly its size')
 })
 
 t.test('a size that cannot be is refused, and says whose protocol it looks like', async (t) => {
   const refused = (first: Buffer, before: readonly Buffer[] = []) => {
-    const cutter = new FrameCutter(mebibyte)
+    const cutter = new FrameCutter(mebibyte, noBuffers)
     cut(cutter, before)
     cutter.push(first)
     return () => cutter.next()

@@ -11,6 +11,7 @@ import type { SimNet } from '../../src/embedded/sim-net.ts'
 import type { VirtualClock } from '../../src/embedded/virtual-clock.ts'
 import type { Disk } from '../../src/io/world.ts'
 import { type RunningBroker, startBroker } from '../../src/main.ts'
+import { PoisonedBuffers } from '../poisoned-buffers.ts'
 import { ProcessClock } from './process-clock.ts'
 
 export const port = 9092
@@ -95,7 +96,13 @@ export class Machine {
       onEvent: (event: BrokerEvent) => {
         if (isAlive()) this.#options.onEvent(event)
       },
-      world: { clock: process, disk: this.#disk.mount(), net: net.at(this.host), random: life },
+      world: {
+        clock: process,
+        disk: this.#disk.mount(),
+        net: net.at(this.host),
+        random: life,
+        buffers: new PoisonedBuffers(),
+      },
       peer: { host: this.host, port: peerPort },
       voters: voters.map((id) => ({ id, host: hostOf(id), port: peerPort })),
     }

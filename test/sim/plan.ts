@@ -95,9 +95,10 @@ export function planOf(seed: number, random: SeededRandom): Plan {
 
 /** Every other seed reads small batches, as its clients send them, from memory; in half of these there is hardly any. */
 function tailOf(seed: number): Plan['settings'] {
-  if (seed % 2 === 0) return {}
+  const pooled = { 'lograft.buffers.size.min': '1' }
+  if (seed % 2 === 0) return pooled
   const bytesMax = seed % 4 === 1 ? { 'lograft.tail.bytes.max': '20000' } : {}
-  return { 'lograft.tail.batch.bytes.min': '1', ...bytesMax }
+  return { ...pooled, 'lograft.tail.batch.bytes.min': '1', ...bytesMax }
 }
 
 function settingsOf(
