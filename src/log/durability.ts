@@ -7,11 +7,13 @@ import type { Barrier, Durable } from './barrier.ts'
 import type { Journal } from './journal.ts'
 import type { ProducerSnapshots } from './producer-snapshots.ts'
 import type { Segment } from './segment.ts'
+import type { Segments } from './segments.ts'
 
 export interface DurabilityOptions {
   readonly disk: Disk
   readonly folder: string
   readonly journal: Journal
+  readonly segments: Segments
   readonly snapshots: ProducerSnapshots
   readonly barrier: Barrier
 }
@@ -20,6 +22,7 @@ export class Durability {
   readonly #disk: Disk
   readonly #folder: string
   readonly #journal: Journal
+  readonly #all: Segments
   readonly #snapshots: ProducerSnapshots
   readonly #barrier: Barrier
   #position: number
@@ -39,6 +42,7 @@ export class Durability {
     this.#disk = options.disk
     this.#folder = options.folder
     this.#journal = options.journal
+    this.#all = options.segments
     this.#snapshots = options.snapshots
     this.#barrier = options.barrier
     this.#position = position
@@ -87,7 +91,7 @@ export class Durability {
     this.#turns.add(turn)
     try {
       await this.#syncFiles()
-      this.#snapshots.prune()
+      this.#snapshots.prune((offset) => this.#all.has(offset))
       if (!this.#barrier.exists) {
         await this.#barrier.create({ ...turn })
         await this.#disk.syncFolder(this.#folder)

@@ -8,7 +8,7 @@ import type { CleanState } from './clean-marker.ts'
 import { IndexDamaged } from './entries.ts'
 import type { Marks } from './marks.ts'
 import { offsetName, segmentSuffixes } from './names.ts'
-import type { Producers } from './producers.ts'
+import type { ProducerEntry, Producers } from './producers.ts'
 import type { Floor, RecoveryOptions } from './recovery.ts'
 import { scanFile } from './scan.ts'
 import { damaged, headerProblem, type SegmentContent } from './segment.ts'
@@ -30,6 +30,13 @@ export interface Examined {
   readonly end: number
   /** Base offsets of segments behind it. */
   readonly beyond: readonly number[]
+  /** Producer states where one segment ends and the next begins, as far as these were read. */
+  readonly boundaries: readonly Boundary[]
+}
+
+export interface Boundary {
+  readonly offset: number
+  readonly entries: readonly ProducerEntry[]
 }
 
 export interface ExaminerOptions extends RecoveryOptions {
@@ -55,6 +62,7 @@ export class Examiner {
     this.#producersOffset = producersOffset
     const { marks, folder, floor } = this.#options
     const segments: ExaminedSegment[] = []
+    const boundaries: Boundary[] = []
     const base = marks.base.offset
     let end = base
     for (const [index, baseOffset] of bases.entries()) {
@@ -65,7 +73,7 @@ export class Examiner {
           expected,
           `${this.#path(baseOffset)} begins where offset ${expected} comes next`,
         )
-        return { segments, end, beyond: bases.slice(index) }
+        return { segments, end, beyond: bases.slice(index), boundaries }
       }
       const next = bases[index + 1]
       const segment = await this.#examine(baseOffset, next)
@@ -74,13 +82,15 @@ export class Examiner {
       if (segment.problem !== null && !(next !== undefined && next <= base)) {
         const problem = `${this.#path(baseOffset)} at ${segment.tally.bytes}: ${segment.problem}`
         this.#refuseBelowFloor(Math.max(end, base), problem)
-        return { segments, end, beyond: bases.slice(index + 1) }
+        return { segments, end, beyond: bases.slice(index + 1), boundaries }
       }
+      if (end === next && end === this.#producersOffset)
+        boundaries.push({ offset: end, entries: [...this.#options.producers.entries()] })
     }
     if (floor !== null && Math.max(end, marks.base.offset) < floor.offset) {
       throw refused(folder, `the segments end at offset ${end}, but were durable up to ${floor.offset}`)
     }
-    return { segments, end, beyond: [] }
+    return { segments, end, beyond: [], boundaries }
   }
 
   #refuseBelowFloor(end: number, what: string): void {

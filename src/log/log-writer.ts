@@ -242,16 +242,7 @@ export class LogWriter {
     this.#gate.now(() => {
       const fileWork = this.#cutSegments(offset)
       if (!this.producers.rollBack(offset)) {
-        readProducers(
-          {
-            producers: this.producers,
-            segments: this.segments,
-            snapshots: this.#recovered.snapshots,
-            marks,
-            waiting: this.#queue.batches(),
-          },
-          offset,
-        )
+        readProducers({ ...this.#recovered, marks, waiting: this.#queue.batches() }, offset)
       }
       if (this.#durability.isBelowBarrier(position) || this.#deferred.length > 0) {
         this.#deferred.push(fileWork)
@@ -310,17 +301,18 @@ export class LogWriter {
     await this.#gate.inTurn(async () => {
       this.#gate.check()
       while (this.#deferred.length > 0) await this.#settleCuts()
+      const base = this.marks.base.offset // raised further meanwhile, it waits for a turn of its own
       await this.#gate.wait(async () => {
         this.#writeWaiting()
         if (this.#journal.isWorthRewriting) {
           await this.#journal.rewrite()
           await this.#durability.syncFolder()
         } else if (this.#journal.isDirty) await this.#journal.sync()
-        await this.#keepProducers(this.marks.base.offset)
+        await this.#keepProducers(base)
       })
       // What was cut meanwhile may lie in a segment that is to go: not before the barrier is lower, and its file is done with.
       while (this.#deferred.length > 0) await this.#settleCuts()
-      this.#gate.now(() => this.#removeBelow(this.marks.base.offset))
+      this.#gate.now(() => this.#removeBelow(base))
     })
   }
 

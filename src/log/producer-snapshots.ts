@@ -1,7 +1,8 @@
 /**
  * Producer states beside the log, so that after a restart only what follows has to be read.
  * `<offset>.producers` holds the states of everything below that offset. Written when a segment is sealed and
- * when the log closes; the last two are kept, and older ones until these are durable.
+ * when the log closes. The last two are kept, and one for each segment, where it begins: when the log begins there one day, nothing
+ * else tells of what lay below, and neither the barrier, which is written lazily, nor a truncation has to leave a later one of use.
  *
  *     uint32 crc32c of the rest, uint8 version, int64 offset, int32 epoch of the unit before it, uint32 count, entries
  *     entry: int64 producer id, int16 epoch, int64 last offset, int64 used ms, int32 coordinator epoch,
@@ -31,13 +32,21 @@ export class ProducerSnapshots {
   readonly #folder: string
   /** Offsets of those in the folder, ascending. */
   readonly #offsets: number[]
-  #unsynced: { offset: number; file: File } | null = null
+  readonly #unsynced = new Map<number, File>()
+  #mayPrune = true
+  /** Where the log begins, durably. */
+  #base: number
 
-  constructor(options: { disk: Disk; files: FilePool; folder: string }, names: readonly string[]) {
+  constructor(
+    options: { disk: Disk; files: FilePool; folder: string },
+    names: readonly string[],
+    base: number,
+  ) {
     this.#disk = options.disk
     this.#files = options.files
     this.#folder = options.folder
     this.#offsets = offsetsIn(names, snapshotSuffix)
+    this.#base = base
   }
 
   /**
@@ -57,36 +66,54 @@ export class ProducerSnapshots {
   /** Not durable before `sync`. @throws Faulted */
   write(snapshot: ProducerSnapshot): void {
     const { offset } = snapshot
-    this.#unsynced?.file.close()
-    this.#unsynced = { offset, file: this.#files.open(this.#path(offset), 'create') }
     // One that is there says the same, and may be durable already: never give that up.
-    if (this.#offsets.includes(offset) && this.#read(offset)?.epoch === snapshot.epoch) return
+    if (this.#read(offset)?.epoch === snapshot.epoch) return
     this.#remove(offset)
-    this.#unsynced.file.write(encode(snapshot), 0)
-    this.#offsets.push(offset)
+    this.#write(offset, encode(snapshot))
+    this.#mayPrune = true
+    const above = this.#offsets.findIndex((one) => one > offset)
+    this.#offsets.splice(above < 0 ? this.#offsets.length : above, 0, offset)
+  }
+
+  /**
+   * After a crash those from the barrier on may be in the page cache only: the same bytes once more, for `sync`. What is damaged must
+   * not be taken for one that is needed. @throws Faulted
+   */
+  writeAgain(barrier: number): void {
+    for (const offset of this.#offsets.filter((one) => one >= barrier)) {
+      const snapshot = this.#read(offset)
+      if (snapshot === null) this.#remove(offset)
+      else this.#write(offset, encode(snapshot))
+    }
   }
 
   get isDirty(): boolean {
-    return this.#unsynced !== null
+    return this.#unsynced.size > 0
   }
 
   /** @throws Faulted */
   async sync(): Promise<void> {
-    const one = this.#unsynced
-    if (one === null) return
-    this.#unsynced = null
+    const unsynced = [...this.#unsynced]
+    this.#unsynced.clear()
+    await Promise.all(unsynced.map(([offset, file]) => this.#sync(offset, file)))
+  }
+
+  async #sync(offset: number, file: File): Promise<void> {
     try {
-      await one.file.sync()
+      await file.sync()
     } catch (error) {
-      if (this.#offsets.includes(one.offset)) throw error // else it was removed meanwhile
+      if (this.#offsets.includes(offset)) throw error // else it was removed meanwhile
     } finally {
-      one.file.close()
+      file.close()
     }
   }
 
-  /** When the newest and its name are durable: removes all but that and the one before it. */
-  prune(): void {
-    if (this.#unsynced === null) for (const old of this.#offsets.slice(0, -2)) this.#remove(old)
+  /** When all of them and their names are durable: removes those that nobody needs. `isBoundary`: a segment begins there. */
+  prune(isBoundary: (offset: number) => boolean): void {
+    if (this.isDirty || !this.#mayPrune) return
+    this.#mayPrune = false
+    const begin = this.#newestBelow(this.#base)
+    for (const old of this.#offsets.slice(0, -2)) if (old !== begin && !isBoundary(old)) this.#remove(old)
   }
 
   /** Removes those above `offset`, which speak of what is cut. */
@@ -94,20 +121,35 @@ export class ProducerSnapshots {
     for (const one of this.#offsets.filter((candidate) => candidate > offset)) this.#remove(one)
   }
 
-  /** Removes those below `offset` that a newer one at or below it makes needless. */
+  /** The log begins at `offset`, durably, and so is what is known there: removes what is older. */
   removeBelow(offset: number): void {
-    const below = this.#offsets.filter((candidate) => candidate <= offset)
-    for (const one of below.slice(0, -1)) this.#remove(one)
+    this.#base = offset
+    const needed = this.#newestBelow(offset) ?? 0
+    for (const one of this.#offsets.filter((candidate) => candidate < needed)) this.#remove(one)
+  }
+
+  #newestBelow(offset: number): number | undefined {
+    return this.#offsets.findLast((candidate) => candidate <= offset)
+  }
+
+  #write(offset: number, pieces: readonly Buffer[]): void {
+    const file = this.#files.open(this.#path(offset), 'create')
+    this.#unsynced.get(offset)?.close()
+    this.#unsynced.set(offset, file)
+    file.write(pieces, 0)
   }
 
   #remove(offset: number): void {
     const index = this.#offsets.indexOf(offset)
     if (index < 0) return
     this.#offsets.splice(index, 1)
+    this.#unsynced.get(offset)?.close()
+    this.#unsynced.delete(offset)
     this.#disk.remove(this.#path(offset))
   }
 
   #read(offset: number): ProducerSnapshot | null {
+    if (!this.#offsets.includes(offset)) return null
     const path = this.#path(offset)
     const room = Buffer.alloc(this.#disk.stat(path)?.size ?? 0)
     const file = this.#files.open(path, 'read')

@@ -80,7 +80,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
           position: Math.max(durable.position, base.position),
         }
 
-  const snapshots = new ProducerSnapshots(options, found)
+  const snapshots = new ProducerSnapshots(options, found, base.offset)
   const producers = new Producers(settings(), () => clock.now())
   const snapshot = snapshots.newest(floor?.offset ?? base.offset, (offset) =>
     offset <= base.offset ? null : journal.marks.epochAt(offset - 1),
@@ -116,6 +116,9 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const touched = repair(options, { found, end, examined, journal, snapshots, all })
   for (const segment of touched) writeAgain(segment, barrier?.durable.offset ?? 0)
   if (found.length > 0) journal.writeAgain()
+  snapshots.writeAgain(barrier?.durable.offset ?? 0)
+  for (const { offset, entries } of examined.boundaries)
+    snapshots.write({ offset, epoch: journal.marks.epochAt(offset - 1), entries })
   const first = all.list[0]?.baseOffset ?? Number.POSITIVE_INFINITY
   const leftovers = bases.filter((base) => base < first && !examined.beyond.includes(base))
   return { ...recovered, segments: all, touched, leftovers }

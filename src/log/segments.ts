@@ -73,6 +73,11 @@ export class Segments {
     return segment
   }
 
+  /** Whether a segment begins at `offset`. */
+  has(offset: number): boolean {
+    return this.#list[this.indexOf(offset)]?.baseOffset === offset
+  }
+
   /** The place in the list of the segment that holds `offset`; -1 when it lies below all. */
   indexOf(offset: number): number {
     let low = -1

@@ -225,3 +225,45 @@ t.test('they survive: a clean close, a crash, the loss of their snapshots', asyn
   log = await bench.open()
   t.equal(JSON.stringify(log.producers.list()), more, 'from the log alone')
 })
+
+t.test('who has sent nothing since the log was trimmed is known still', async (t) => {
+  const ends = {
+    power: (bench: Bench) => bench.losePower(),
+    'kill, then power': async (bench: Bench) => {
+      bench.kill()
+      await bench.open()
+      bench.losePower()
+    },
+  }
+  for (const [how, end] of Object.entries(ends)) {
+    for (let seed = 1; seed <= 20; seed++) {
+      const bench = new Bench({ seed })
+      const log = await bench.open()
+      startEpoch(log)
+      const quiet = append(log, { producerId: 7, producerEpoch: 0, baseSequence: 0 })
+      let sequence = 0
+      const fill = async (segments: number): Promise<void> => {
+        const wanted = (log.segments.at(-1)?.baseOffset ?? 0) + 1
+        for (let count = 0, last = wanted - 1; count < segments; ) {
+          append(log, { producerId: 8, producerEpoch: 0, baseSequence: sequence++ })
+          await flush(log)
+          const now = log.segments.at(-1)?.baseOffset ?? 0
+          if (now !== last) count++
+          last = now
+        }
+      }
+      // What the kernel has written back by itself: the barrier need not be among it.
+      await fill(2)
+      bench.disk.settleAll()
+      await log.raiseStart(log.segments[1]?.baseOffset ?? 0)
+      await fill(4)
+      await end(bench)
+      const again = await bench.open()
+      const verdict = again.producers.check(quiet)
+      t.match(verdict, { baseOffset: 0 }, `${how}, seed ${seed}`)
+      const back = again.positionOf(again.start)
+      again.truncate(back + 1)
+      t.match(again.producers.check(quiet), { baseOffset: 0 }, `${how}, seed ${seed}: cut far back`)
+    }
+  }
+})
