@@ -92,6 +92,9 @@ export class BufferPool {
   }
 }
 
+/** Memory is new each time. */
+export const noBuffers = new BufferPool({ bytesMax: 0, sizeMin: 0 })
+
 /** One more use of the memory that `bytes` lies in. */
 export function retain(bytes: Buffer): void {
   const { buffer } = bytes
@@ -107,6 +110,10 @@ export function release(bytes: Buffer): void {
   assert(buffer.uses > 0, 'each use is released once')
   buffer.uses--
   if (buffer.uses === 0) buffer.pool.giveBack(buffer)
+}
+
+export function retainAll(all: readonly Buffer[]): void {
+  for (const bytes of all) retain(bytes)
 }
 
 export function releaseAll(all: readonly Buffer[]): void {

@@ -1,4 +1,4 @@
-import { BufferPool } from '../base/buffer-pool.ts'
+import { type BufferPool, noBuffers } from '../base/buffer-pool.ts'
 import type { Faulted } from '../base/errors.ts'
 import type { Clock, Disk } from '../io/world.ts'
 import type { LogEvent, OnLogEvent } from './events.ts'
@@ -47,7 +47,7 @@ export async function openLog(options: OpenLogOptions): Promise<face.Log> {
   await writer.settle(recovered.leftovers)
   const warmBytes = options.warmBytes ?? warmBytesDefault
   const hot = new HotTail(options.hot ?? new HotMemory({ bytesMax: 0, batchBytesMin: 0 }))
-  const buffers = world.buffers ?? new BufferPool({ bytesMax: 0, sizeMin: 0 })
+  const buffers = world.buffers ?? noBuffers
   const configure = (next: face.LogSettings): void => {
     log.current = next
   }

@@ -6,7 +6,9 @@
  * The socket gets a piece when it has taken the one before: what is urgent waits for one frame and not for the queue, and a slow
  * network is seen to move. Bytes that make no sense end the connection, with a reason.
  */
+import { type BufferPool, noBuffers, releaseAll } from '../base/buffer-pool.ts'
 import { Faulted } from '../base/errors.ts'
+import { Loans } from '../base/loans.ts'
 import type { Clock, Connection } from '../io/world.ts'
 import { type CutFrame, type Frame, FrameCutter } from './frames.ts'
 
@@ -17,12 +19,14 @@ const pieceBytes = 256 * 1024
 /** Many small buffers cost more as a list (a call each, a vector for the kernel) than copied into one. */
 const joinedBytesMax = 16 * 1024
 /** In place of what was sent, so that it can go. */
-const sent: Frame = { pieces: [], bytes: 0 }
+const sent: Frame = { pieces: [], bytes: 0, payload: [] }
 
 export interface ChannelOptions {
   readonly clock: Pick<Clock, 'monotonic'>
   /** Beyond, `hasRoom` is false. */
   readonly queueBytesMax: number
+  /** For frames that arrive. Absent: each gets new memory. */
+  readonly buffers?: BufferPool
   /** What it throws as Faulted ends the connection. */
   readonly onFrame: (frame: CutFrame) => void
   /** Called once. `fault` when bytes or the other side were wrong; a sentence for what happened in any case. */
@@ -35,12 +39,15 @@ export class Channel {
   readonly remote: string
   readonly #connection: Connection
   readonly #options: ChannelOptions
-  readonly #cutter = new FrameCutter(strangerFrameBytesMax)
+  readonly #cutter: FrameCutter
   readonly #queue: Frame[] = []
   /** Index of the first that waits: a queue of thousands is not shifted. */
   #head = 0
   /** What is left of the frame that is being sent. */
   #rest: Buffer[] = []
+  readonly #loans = new Loans()
+  /** So many bytes the socket has been given. */
+  #given = 0
   /** Not given to the socket yet. */
   #queuedBytes = 0
   #isFull = false
@@ -55,6 +62,7 @@ export class Channel {
     this.remote = connection.remote
     this.#connection = connection
     this.#options = options
+    this.#cutter = new FrameCutter(strangerFrameBytesMax, options.buffers ?? noBuffers)
     this.heardMs = this.drainedMs = options.clock.monotonic()
     connection.onData = (chunk) => this.#received(chunk)
     connection.onDrain = () => this.#drained()
@@ -131,9 +139,17 @@ export class Channel {
   #pump(): void {
     while (!this.#isFull && (this.#rest.length > 0 || this.#maybeBegin())) {
       const piece = this.#takePiece()
-      for (const { length } of piece) this.#queuedBytes -= length
+      for (const { length } of piece) {
+        this.#queuedBytes -= length
+        this.#given += length
+      }
       this.#isFull = !this.#connection.write(piece)
     }
+    this.#settleLoans()
+  }
+
+  #settleLoans(): void {
+    if (this.#connection.pendingBytes === 0) this.#loans.settle(this.#given)
   }
 
   /** Whether there was another frame. */
@@ -144,8 +160,13 @@ export class Channel {
       return false
     }
     this.#queue[this.#head++] = sent
-    const isJoined = next.pieces.length > 1 && next.bytes <= joinedBytesMax
-    this.#rest = isJoined ? [Buffer.concat(next.pieces)] : [...next.pieces]
+    if (next.pieces.length > 1 && next.bytes <= joinedBytesMax) {
+      this.#rest = [Buffer.concat(next.pieces)]
+      releaseAll(next.payload)
+    } else {
+      this.#rest = [...next.pieces]
+      this.#loans.add(next.payload, this.#given + next.bytes)
+    }
     return true
   }
 
@@ -168,6 +189,7 @@ export class Channel {
   #drained(): void {
     this.drainedMs = this.#options.clock.monotonic()
     this.#isFull = false
+    this.#settleLoans()
     this.#pump()
     if (this.#hadNoRoom && this.#queuedBytes === 0 && this.#state === 'open') {
       this.#hadNoRoom = false
@@ -179,6 +201,7 @@ export class Channel {
     this.#state = 'gone'
     this.#queue.length = this.#head = this.#queuedBytes = 0
     this.#rest = []
+    this.#loans.forget()
     const cause = fault?.cause
     const sentence = cause instanceof Error ? cause.message : 'the other side closed it'
     const reason = this.#reason ?? { sentence, fault: null }

@@ -1,13 +1,15 @@
 /** Frames between brokers, made and cut; drawn in protocol/peer/frame.ts. */
+import type { BufferPool } from '../base/buffer-pool.ts'
 import { Writer } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { Faulted } from '../base/errors.ts'
 import { prefixBytes } from '../protocol/peer/frame.ts'
 
-/** What leaves: the prefix and head in the first piece, the payload as it came. */
+/** What leaves: the prefix and head in the first piece, the payload as it came, with a use of each of its buffers. */
 export interface Frame {
   readonly pieces: readonly Buffer[]
   readonly bytes: number
+  readonly payload: readonly Buffer[]
 }
 
 /** What arrived. The head begins with its kind. */
@@ -49,7 +51,7 @@ export function endFrame(writer: Writer, payload: readonly Buffer[] = []): Frame
   head.writeInt32BE(head.length - prefixBytes, 4)
   head.writeUInt32BE(crc32c(head.subarray(prefixBytes)), 8)
   head.writeUInt32BE(crc32c(head.subarray(0, summedBytes)), summedBytes)
-  return { pieces: [head, ...payload], bytes: prefixBytes + size }
+  return { pieces: [head, ...payload], bytes: prefixBytes + size, payload }
 }
 
 /** A frame without fields. */
@@ -61,6 +63,7 @@ export function emptyFrame(kind: number): Frame {
 export class FrameCutter {
   /** Rises when the other side has shown who it is: memory for a frame is taken when its prefix has come. */
   frameBytesMax: number
+  readonly #buffers: BufferPool
   /** Received and not looked at. */
   #rest: Buffer = nothing
   /** The frame that comes in pieces. */
@@ -69,8 +72,9 @@ export class FrameCutter {
   #headBytes = 0
   #headSum = 0
 
-  constructor(frameBytesMax: number) {
+  constructor(frameBytesMax: number, buffers: BufferPool) {
     this.frameBytesMax = frameBytesMax
+    this.#buffers = buffers
   }
 
   /** Takes the next bytes of the stream: lent until `keep`. */
@@ -84,7 +88,7 @@ export class FrameCutter {
     if (this.#rest.length > 0) this.#rest = Buffer.from(this.#rest)
   }
 
-  /** The next frame; null until it is whole. @throws BadFrame */
+  /** The next frame, with a use of its memory; null until it is whole. @throws BadFrame */
   next(): CutFrame | null {
     if (this.#gathering !== null) return this.#gather(this.#gathering)
     const rest = this.#rest
@@ -92,14 +96,16 @@ export class FrameCutter {
     const size = this.#readPrefix(rest)
     const end = prefixBytes + size
     if (end > rest.length) {
-      const into = Buffer.allocUnsafeSlow(size)
+      const into = this.#buffers.take(size)
       this.#rest = rest.subarray(prefixBytes)
       this.#gathering = into
       this.#gathered = 0
       return this.#gather(into)
     }
     this.#rest = end === rest.length ? nothing : rest.subarray(end)
-    return this.#cut(Buffer.from(rest.subarray(prefixBytes, end)))
+    const frame = this.#buffers.take(size)
+    rest.copy(frame, 0, prefixBytes, end)
+    return this.#cut(frame)
   }
 
   #gather(into: Buffer): CutFrame | null {

@@ -1,4 +1,5 @@
 /** A connection that a peer has dialed: it speaks, and is answered. */
+import { type BufferPool, release } from '../base/buffer-pool.ts'
 import { Malformed, Reader } from '../base/bytes.ts'
 import { type ErrorName, errorCode } from '../base/error-codes.ts'
 import { type Faulted, Refused } from '../base/errors.ts'
@@ -21,11 +22,12 @@ export type Handler = (from: number, payload: Buffer) => Promise<Buffer>
 export interface InboundOptions {
   readonly self: Self
   readonly clock: Clock
+  readonly buffers: BufferPool
   readonly settings: PeerSettings
   readonly handlerOf: (from: number, kind: number) => Handler | undefined
   /** The other side has shown who it is. */
   readonly onMet: (inbound: Inbound, met: Met) => void
-  /** In the order in which they were sent, within a lane. */
+  /** In the order in which they were sent, within a lane. Who keeps their batches retains them (base/buffer-pool.ts). */
   readonly onMessages: (from: number, messages: readonly PeerMessage[]) => void
   readonly onPulse: (from: number, pulse: Pulse) => void
   readonly onCallFailed: (from: number, kind: number, error: unknown) => void
@@ -53,6 +55,7 @@ export class Inbound {
     this.#sinceMs = options.clock.monotonic()
     this.#channel = new Channel(connection, {
       clock: options.clock,
+      buffers: options.buffers,
       queueBytesMax: options.settings.dataQueueBytesMax,
       onFrame: (frame) => (this.#met === null ? this.#greet(frame) : this.#received(this.#met, frame)),
       onGone: (sentence, fault) => options.onGone(this, sentence, fault),
@@ -106,9 +109,14 @@ export class Inbound {
     const reader = new Reader(head)
     const kind = reader.int8('kind of frame')
     switch (kind) {
-      case frameKinds.messages:
-        this.#options.onMessages(met.claim.nodeId, this.#decoder?.messages(reader, payload) ?? [])
+      case frameKinds.messages: {
+        const messages = this.#decoder?.messages(reader, payload) ?? []
+        this.#options.onMessages(met.claim.nodeId, messages)
+        // Of images pieces are kept.
+        if (payload.length > 0 && !messages.some(({ message }) => message.type === 'install'))
+          release(payload)
         break
+      }
       case frameKinds.pulse: {
         const pulse = pulses.pulse.decode(reader, met.version)
         reader.expectEnd('pulse')

@@ -54,7 +54,7 @@ export interface Inbox {
 }
 
 export interface PeerNetworkOptions {
-  readonly world: Pick<World, 'clock' | 'net' | 'random'>
+  readonly world: Pick<World, 'clock' | 'net' | 'random' | 'buffers'>
   readonly nodeId: number
   /** A uuid, minted with the data folder. */
   readonly diskId: string
@@ -261,6 +261,7 @@ export class PeerNetwork implements Outbox {
     const inbound = new Inbound(connection, {
       self: this.#self,
       clock: world.clock,
+      buffers: world.buffers,
       settings,
       handlerOf: (from, kind) => this.#handlerOf(from, kind),
       onMet: (inbound, met) => this.#met(inbound, met),

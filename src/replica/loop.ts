@@ -6,6 +6,7 @@
  * concerns it (R-10, R-11).
  */
 import { assert } from '../base/assert.ts'
+import { releaseAll } from '../base/buffer-pool.ts'
 import { Refused } from '../base/errors.ts'
 import type { Log, Mark } from '../log/log.ts'
 import type { Event } from '../raft/event.ts'
@@ -195,6 +196,7 @@ export class Loop {
       case 'append': {
         const from = log.endPosition
         appendEntries(log, operation.entries)
+        releaseAll(operation.entries.batches)
         for (const { mark, position } of operation.entries.marks) {
           if (position < from) continue
           this.#sync.marked(position + 1)

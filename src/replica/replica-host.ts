@@ -6,6 +6,7 @@
  * something, never at a sole voter, nor at the members of a quiet quorum (see pulses.ts).
  */
 import { assert } from '../base/assert.ts'
+import { retainAll } from '../base/buffer-pool.ts'
 import type { Clock, Disk, Random, Timer } from '../io/world.ts'
 import { FilePool } from '../log/file-pool.ts'
 import type { Log } from '../log/log.ts'
@@ -211,8 +212,11 @@ export class ReplicaHost {
   /** A message from a peer. For a replica that is not here: dropped (vote requests after a moment), and false. */
   receive(from: number, replica: string, message: Message<Entries>): boolean {
     const member = this.#members.get(replica)
-    if (member !== undefined) member.receive(from, this.#checked(from, message))
-    else if (message.type === 'voteRequest') {
+    if (member !== undefined) {
+      // Appended at the end of the turn, see Loop; dropped, if at all, with its memory.
+      if (message.type === 'append' && message.entries !== null) retainAll(message.entries.batches)
+      member.receive(from, this.#checked(from, message))
+    } else if (message.type === 'voteRequest') {
       this.#earlyVotes.keep(replica, from, message, this.#options.world.clock.monotonic())
     }
     return member !== undefined

@@ -3,7 +3,7 @@
  * socket a piece at a time: only between pieces can be seen that it takes anything at all, and a reader that takes nothing
  * for long is disconnected.
  */
-import { releaseAll } from '../base/buffer-pool.ts'
+import { Loans } from '../base/loans.ts'
 import type { Connection } from '../io/world.ts'
 
 /** Large enough for full speed (0.35 CPU s/GB; 0.3 in one piece), small enough that 5 KB/s are seen as progress in a minute. */
@@ -34,8 +34,7 @@ export class Outbound {
   readonly #connection: Connection
   readonly #memory: OutboundMemory
   readonly #queue: Buffer[] = []
-  /** What lies in the answers, and how many bytes the socket has been given when the last of it is among them. */
-  readonly #loans: { readonly buffers: readonly Buffer[]; readonly until: number }[] = []
+  readonly #loans = new Loans()
   /** So many bytes the socket has been given. */
   #given = 0
   /** Index of the first that waits: a queue of thousands is not shifted. */
@@ -68,7 +67,7 @@ export class Outbound {
       this.#queue.push(buffer)
       this.#queuedBytes += buffer.length
     }
-    if (loans.length > 0) this.#loans.push({ buffers: loans, until: this.#given + this.#queuedBytes })
+    this.#loans.add(loans, this.#given + this.#queuedBytes)
     if (!this.#isFull) {
       this.#progressMs = nowMs
       this.#pump()
@@ -80,14 +79,14 @@ export class Outbound {
   drained(nowMs: number): void {
     this.#progressMs = nowMs
     this.#isFull = false
-    this.#returnLoans()
+    this.#settleLoans()
     this.#pump()
     this.#count()
   }
 
-  /** Drops what waits. Who knows how long the socket still looks at what it was given? The loans are not released. */
+  /** Drops what waits. */
   close(): void {
-    this.#loans.length = 0
+    this.#loans.forget()
     this.#queue.length = this.#head = this.#queuedBytes = 0
     this.#isFull = false
     this.#count()
@@ -99,19 +98,11 @@ export class Outbound {
       this.#isFull = !this.#connection.write(this.#takePiece())
       this.#given += waiting - this.#queuedBytes
     }
-    this.#returnLoans()
+    this.#settleLoans()
   }
 
-  #returnLoans(): void {
-    if (this.#loans.length === 0 || this.#connection.pendingBytes > 0) return
-    for (
-      let first = this.#loans[0];
-      first !== undefined && first.until <= this.#given;
-      first = this.#loans[0]
-    ) {
-      releaseAll(first.buffers)
-      this.#loans.shift()
-    }
+  #settleLoans(): void {
+    if (this.#connection.pendingBytes === 0) this.#loans.settle(this.#given)
   }
 
   #takePiece(): Buffer[] {

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
+import { noBuffers } from '../../src/base/buffer-pool.ts'
 import { Reader } from '../../src/base/bytes.ts'
 import { Faulted } from '../../src/base/errors.ts'
 import { FrameCutter } from '../../src/peers/frames.ts'
@@ -123,7 +124,7 @@ const messages = fc.array(record({ replica, message }), { minLength: 1, maxLengt
 class Wire {
   readonly encoder = new MessageEncoder(1)
   readonly decoder = new MessageDecoder(1)
-  readonly cutter = new FrameCutter(1 << 27)
+  readonly cutter = new FrameCutter(1 << 27, noBuffers)
   frames = 0
 
   bytesOf(all: readonly PeerMessage[]): Buffer {
@@ -257,7 +258,7 @@ t.test('a damaged size is found with its prefix, not after so many bytes', async
   for (let at = 0; at < prefixBytes; at++) {
     const damaged = Buffer.from(sound.subarray(0, prefixBytes))
     damaged[at] = (damaged[at] ?? 0) ^ 0x40
-    const cutter = new FrameCutter(1 << 27)
+    const cutter = new FrameCutter(1 << 27, noBuffers)
     cutter.push(damaged)
     t.throws(() => cutter.next(), { name: 'BadFrame' }, `byte ${at}`)
   }
@@ -271,7 +272,7 @@ t.test('frames that are whole and make no sense are malformed, and nothing else'
       message: { type: 'heartbeat', epoch: 3, sentMs: 1.5, highWatermark: 9, session: 0 },
     },
   ])
-  const cutter = new FrameCutter(1 << 27)
+  const cutter = new FrameCutter(1 << 27, noBuffers)
   cutter.push(heads)
   const frame = cutter.next()
   if (frame === null) throw new Error('there is a frame')

@@ -17,6 +17,7 @@ import type { Member } from '../../src/replica/member.ts'
 import type { PeerMessage } from '../../src/replica/outbox.ts'
 import type { Pulse } from '../../src/replica/pulses.ts'
 import { type HostSettings, ReplicaHost } from '../../src/replica/replica-host.ts'
+import { PoisonedBuffers } from '../poisoned-buffers.ts'
 
 export const clusterId = 'c1'
 export const diskIdOf = (id: number) => `00000000-0000-4000-8000-00000000000${id}`
@@ -61,7 +62,7 @@ export class Node {
     this.address = options.address ?? `n${id}`
     this.diskId = options.diskId ?? diskIdOf(id)
     this.network = new PeerNetwork({
-      world: { clock, net, random: new SeededRandom(id) },
+      world: { clock, net, random: new SeededRandom(id), buffers: new PoisonedBuffers() },
       nodeId: id,
       diskId: this.diskId,
       clusterId: () => options.clusterId ?? clusterId,

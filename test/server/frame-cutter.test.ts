@@ -1,9 +1,8 @@
 import t from 'tap'
-import { BufferPool } from '../../src/base/buffer-pool.ts'
+import { noBuffers } from '../../src/base/buffer-pool.ts'
 import { FrameCutter } from '../../src/server/frame-cutter.ts'
 
 const mebibyte = 1024 * 1024
-const noBuffers = new BufferPool({ bytesMax: 0, sizeMin: 0 })
 
 function framed(...frames: readonly Buffer[]): Buffer {
   return Buffer.concat(
