@@ -21,6 +21,7 @@ import { BrokerProcess } from './broker-process.ts'
 import { type LibraryName, libraryNames } from './clients/libraries.ts'
 import { install } from './clients/rdkafka.ts'
 import type { Figures, Work } from './clients/worker.ts'
+import { writeReport } from './plots/write.ts'
 import { median } from './statistics.ts'
 
 const { values: options } = parseArgs({
@@ -128,6 +129,7 @@ const folder = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 mkdirSync(folder, { recursive: true })
 const kept = { measured: new Date().toISOString(), isQuick: options.quick, node: process.version, results }
 writeFileSync(`${folder}client.json`, `${JSON.stringify(kept, null, 2)}\n`)
+writeReport(folder)
 
 function turned<T>(list: readonly T[], by: number): T[] {
   const at = by % list.length

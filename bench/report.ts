@@ -1,9 +1,10 @@
-/** Runs suites, prints their tables, keeps what they measured in bench/results. */
+/** Runs suites, prints their tables, keeps what they measured in bench/results, and draws it. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import Table from 'cli-table3'
 import { fillPageCache } from './page-cache.ts'
+import { writeReport } from './plots/write.ts'
 
 export type Row = Readonly<Record<string, string | number>>
 export type Suite = (options: { isQuick: boolean }) => Promise<Row[]>
@@ -32,7 +33,8 @@ export async function report(
     process.stdout.write(`${name}\n${tableOf(rows)}\n\n`)
     keep(file, name, { measured: new Date().toISOString(), isQuick: quick, rows })
   }
-  process.stderr.write(`kept in bench/results/${file}\n`)
+  writeReport(resultsFolder)
+  process.stderr.write(`kept in bench/results/${file}; all of them in bench/results/report.html\n`)
 }
 
 export function tableOf(rows: readonly Row[]): string {
