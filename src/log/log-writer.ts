@@ -73,7 +73,7 @@ export class LogWriter {
 
   /** After a crash what was found may be in the page cache only: makes it durable, others build on it. */
   async settle(leftovers: readonly number[]): Promise<void> {
-    if (this.#isClean || this.#endPosition === 0) return
+    if (this.#isClean || this.#journal.bytes === 0) return
     this.#durability.noteFolder()
     if (leftovers.length > 0) this.#takeSnapshot(this.#end, [...this.producers.entries()])
     await this.sync()

@@ -367,3 +367,22 @@ t.test('what is damaged and does no harm', async (t) => {
     }
   })
 })
+
+t.test('what an opening has found is durable, if it is nothing, too', async (t) => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const bench = new Bench({ seed })
+    const log = await bench.open()
+    startEpoch(log, 2)
+    append(log)
+    log.write()
+    bench.disk.settleAll() // the kernel has written back what there was
+    log.truncate(0)
+    log.write()
+    bench.kill()
+    const again = await bench.open()
+    const found = [again.endPosition, again.lastEpoch]
+    bench.losePower()
+    const last = await bench.open()
+    t.same([last.endPosition, last.lastEpoch], found, `seed ${seed}`)
+  }
+})
