@@ -26,7 +26,11 @@ const operation = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('truncate' as const), part }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('commit' as const), part }) },
-  { weight: 2, arbitrary: fc.record({ op: fc.constant('raise' as const), part }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constantFrom('raise' as const, 'raiseLater' as const), part }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ op: fc.constant('steps' as const), count: fc.integer({ min: 1, max: 30 }) }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -56,10 +60,11 @@ class Run {
   readonly model = new LogModel()
   log!: Log
   readonly #sequences = new Map<number, number>()
-  #later: Promise<unknown> = Promise.resolve()
+  /** What is not waited for: syncs and raises. */
+  #later: Promise<unknown>[] = []
 
   constructor(seed: number) {
-    this.bench = new Bench({ seed, openMax: 4 })
+    this.bench = new Bench({ seed, openMax: 4, settings: { segmentMs: 1, segmentBytesMax: seed % 2 === 0 ? 300 : 1500 } })
   }
 
   async start(): Promise<void> {
@@ -94,14 +99,8 @@ class Run {
         return
       case 'syncLater': {
         log.write()
-        const { mount } = this.bench
-        const settled = (position: number | null): void => {
-          if (mount === this.bench.mount && position !== null)
-            model.durable = Math.min(position, model.units.length)
-        }
-        // Of a process that was killed meanwhile, nobody hears.
-        this.#later = log.sync().then(settled, (error: unknown) => {
-          if (mount === this.bench.mount) throw error
+        this.#doLater(log.sync(), (position) => {
+          model.durable = Math.min(position, model.units.length)
         })
         return
       }
@@ -116,14 +115,20 @@ class Run {
         this.#sequences.clear()
         return
       }
-      case 'raise': {
+      case 'raise':
+      case 'raiseLater': {
         const offset = Math.floor(operation.part * model.offsetAt(model.committed))
         if (offset <= model.startAsked) return
         model.startAsked = offset
-        await log.raiseStart(offset)
-        model.start = offset
+        const raised = this.#doLater(log.raiseStart(offset), () => {
+          model.start = offset
+        })
+        if (operation.op === 'raise') await raised
         return
       }
+      case 'steps':
+        for (let i = 0; i < operation.count; i++) await null
+        return
       case 'roll':
         this.bench.clock.jump(1)
         log.maybeRoll()
@@ -137,6 +142,22 @@ class Run {
       default:
         return await this.#reopen(operation.op)
     }
+  }
+
+  /** Of a process that is killed meanwhile, nobody hears. */
+  #doLater<Value>(work: Promise<Value>, settled: (value: Value) => void): Promise<void> {
+    const { mount } = this.bench
+    const isAlive = (): boolean => mount === this.bench.mount
+    const done = work.then(
+      (value) => {
+        if (isAlive()) settled(value)
+      },
+      (error: unknown) => {
+        if (isAlive()) throw error
+      },
+    )
+    this.#later.push(done)
+    return done
   }
 
   #append({ count, size, timestamp, producer }: Extract<Operation, { op: 'append' }>): void {
@@ -227,7 +248,7 @@ class Run {
     }
     if (how === 'power') bench.losePower()
     else bench.kill()
-    this.#later = Promise.resolve()
+    this.#later = []
     this.log = await bench.open()
     const problem = how === 'close' ? await model.difference(this.log) : await model.adopt(this.log)
     if (problem !== null) throw new Error(`after ${how}: ${problem}`)
@@ -238,7 +259,7 @@ class Run {
 
   async finish(): Promise<void> {
     this.log.write()
-    await this.#later
+    await Promise.all(this.#later)
     await this.log.sync()
     const problem = await this.model.difference(this.log)
     if (problem !== null) throw new Error(`at the end: ${problem}`)

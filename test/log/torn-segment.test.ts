@@ -3,7 +3,7 @@
  */
 import t from 'tap'
 import type { Log } from '../../src/log/log.ts'
-import { append, Bench, flush, readAll, segmentPath, startEpoch } from './fixture.ts'
+import { append, Bench, flush, folder, readAll, segmentPath, startEpoch } from './fixture.ts'
 
 t.test('a segment whose first batch is torn is cut aloud', async (t) => {
   const bench = new Bench()
@@ -21,6 +21,25 @@ t.test('a segment whose first batch is torn is cut aloud', async (t) => {
     bench.events.filter(({ event }) => event === 'log.tail.cut'),
     [{ file: segmentPath(0), position: 0, bytes: 100, offset: 0, message: /cut 100 torn bytes at 0: short/ }],
   )
+})
+
+t.test('of a log that lost everything nothing is left behind what is written anew', async (t) => {
+  const bench = new Bench()
+  const log = await bench.open()
+  startEpoch(log)
+  append(log, { size: 400 })
+  log.write()
+  bench.kill()
+  bench.disk.damage(segmentPath(0), (bytes) => Buffer.alloc(bytes.length))
+  bench.disk.damage(`${folder}/journal`, () => Buffer.alloc(0))
+  const again = await bench.open()
+  startEpoch(again)
+  append(again)
+  append(again, { size: 1500 }) // begins a segment
+  await flush(again)
+  t.equal(again.segments.length, 2)
+  bench.kill()
+  t.equal((await bench.open()).end, 2)
 })
 
 t.test('a segment that lost all of its batches does not take its successor along when it goes', async (t) => {
