@@ -64,7 +64,11 @@ class Run {
   #later: Promise<unknown>[] = []
 
   constructor(seed: number) {
-    this.bench = new Bench({ seed, openMax: 4, settings: { segmentMs: 1, segmentBytesMax: seed % 2 === 0 ? 300 : 1500 } })
+    this.bench = new Bench({
+      seed,
+      openMax: 4,
+      settings: { segmentMs: 1, segmentBytesMax: seed % 2 === 0 ? 300 : 1500 },
+    })
   }
 
   async start(): Promise<void> {
