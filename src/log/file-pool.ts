@@ -26,10 +26,11 @@ export class FilePool {
   readonly #openMax: number
   /** Reads and syncs under way at the same time: some descriptors are left for the synchronous calls. */
   readonly #busyMax: number
-  readonly #open = new Set<PooledFile>()
+  /** What is open, in the order of use: without unsynced writes, and with. Thousands of partitions make a search cost more than a write. */
+  readonly #clean = new Set<PooledFile>()
+  readonly #dirty = new Set<PooledFile>()
   readonly #waiting: (() => void)[] = []
   #busy = 0
-  #clock = 0
 
   constructor(options: FilePoolOptions) {
     assert(options.openMax >= 2, 'a file pool may open two files')
@@ -40,7 +41,7 @@ export class FilePool {
 
   /** Descriptors in use. */
   get openCount(): number {
-    return this.#open.size
+    return this.#clean.size + this.#dirty.size
   }
 
   /** As `Disk.open`, but nothing is opened, created or checked before the first use. */
@@ -50,18 +51,27 @@ export class FilePool {
 
   /** A descriptor for `file`. For PooledFile. */
   acquire(file: PooledFile): File {
-    file.lastUse = ++this.#clock
-    if (file.handle !== null) return file.handle
-    if (this.#open.size >= this.#openMax) this.#evict()
-    file.handle = this.#disk.open(file.path, file.mode)
-    this.#open.add(file)
+    if (file.handle === null) {
+      if (this.openCount >= this.#openMax) this.#evict()
+      file.handle = this.#disk.open(file.path, file.mode)
+    }
+    this.used(file)
     return file.handle
+  }
+
+  /** An open file comes last in the order of use. For PooledFile. */
+  used(file: PooledFile): void {
+    this.#clean.delete(file)
+    this.#dirty.delete(file)
+    const open = file.isDirty ? this.#dirty : this.#clean
+    open.add(file)
   }
 
   release(file: PooledFile): void {
     file.handle?.close()
     file.handle = null
-    this.#open.delete(file)
+    this.#clean.delete(file)
+    this.#dirty.delete(file)
   }
 
   size(file: PooledFile): number {
@@ -90,19 +100,15 @@ export class FilePool {
   }
 
   #evict(): void {
-    let victim: PooledFile | null = null
-    for (const file of this.#open) {
-      if (file.busy > 0) continue
-      if (victim === null || isWorseToKeep(file, victim)) victim = file
-    }
+    const victim = firstIdle(this.#clean) ?? firstIdle(this.#dirty)
     assert(victim !== null, 'a file pool has an idle file, as fewer are busy than may be open')
     this.release(victim)
   }
 }
 
-function isWorseToKeep(file: PooledFile, than: PooledFile): boolean {
-  if (file.isDirty !== than.isDirty) return than.isDirty
-  return file.lastUse < than.lastUse
+function firstIdle(files: ReadonlySet<PooledFile>): PooledFile | null {
+  for (const file of files) if (file.busy === 0) return file
+  return null
 }
 
 class PooledFile implements File {
@@ -110,7 +116,6 @@ class PooledFile implements File {
   readonly #pool: FilePool
   mode: 'read' | 'write' | 'create'
   handle: File | null = null
-  lastUse = 0
   /** Reads and syncs under way. */
   busy = 0
   #writes = 0
@@ -151,6 +156,7 @@ class PooledFile implements File {
         return handle.sync()
       })
       this.#syncedWrites = Math.max(this.#syncedWrites, writes)
+      if (this.handle !== null) this.#pool.used(this)
     } catch (error) {
       this.#failure = error as Faulted
       throw error
@@ -173,10 +179,10 @@ class PooledFile implements File {
 
   #forWriting(): File {
     this.#checkWritable()
+    this.#writes++
     const handle = this.#pool.acquire(this)
     // It exists now. Had somebody removed it meanwhile, creating it anew would hide that.
     if (this.mode === 'create') this.mode = 'write'
-    this.#writes++
     return handle
   }
 

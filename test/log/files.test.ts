@@ -25,7 +25,13 @@ t.test('10,000 segments of 50 logs under ulimit -n 256', async (t) => {
 })
 
 /** A disk that counts what is open. */
-function counting(): { disk: Disk; open: () => number; peak: () => number; hold: Set<() => void> } {
+function counting(): {
+  disk: Disk
+  open: () => number
+  peak: () => number
+  paths: Set<string>
+  hold: Set<() => void>
+} {
   const hold = new Set<() => void>()
   const sim = new SimDisk({
     device: ({ kind }) =>
@@ -34,14 +40,17 @@ function counting(): { disk: Disk; open: () => number; peak: () => number; hold:
   const mount = sim.mount()
   let open = 0
   let peak = 0
+  const paths = new Set<string>()
   const disk = Object.create(mount, {
     open: {
       value: (path: string, mode: 'read' | 'write' | 'create'): File => {
         const file = mount.open(path, mode)
         peak = Math.max(peak, ++open)
+        paths.add(path)
         const close = file.close.bind(file)
         file.close = () => {
           open--
+          paths.delete(path)
           close()
         }
         return file
@@ -49,7 +58,7 @@ function counting(): { disk: Disk; open: () => number; peak: () => number; hold:
     },
     stat: { value: (path: string) => mount.stat(path) },
   })
-  return { disk, open: () => open, peak: () => peak, hold }
+  return { disk, open: () => open, peak: () => peak, paths, hold }
 }
 
 t.test('a pool never has more open than it may, and nobody notices', async (t) => {
@@ -80,6 +89,34 @@ t.test('a pool never has more open than it may, and nobody notices', async (t) =
   for (const file of files) file.close()
   t.equal(open(), 0)
 })
+
+t.test(
+  'the file that was used least recently gives way, those with unsynced writes after the others',
+  async (t) => {
+    const { disk, paths, hold } = counting()
+    const pool = new FilePool({ disk, openMax: 3 })
+    const open = (name: string): File => pool.open(name, 'create')
+    const write = (file: File): void => file.write([Buffer.from('x')], 0)
+    const [a, b, c, d, e] = ['a', 'b', 'c', 'd', 'e'].map(open) as [File, File, File, File, File]
+    const sync = async (...files: File[]): Promise<void> => {
+      const syncs = files.map((file) => file.sync())
+      for (const release of hold) release()
+      hold.clear()
+      await Promise.all(syncs)
+    }
+    for (const file of [a, b, c]) write(file)
+    a.read(Buffer.alloc(1), 0)
+    write(d)
+    t.same([...paths].toSorted(), ['a', 'c', 'd'], 'all have unsynced writes: b was used before a was')
+    await sync(d)
+    write(e)
+    t.same([...paths].toSorted(), ['a', 'c', 'e'], 'd was used last, but has nothing unsynced')
+    await sync(a, c)
+    a.read(Buffer.alloc(1), 0)
+    b.read(Buffer.alloc(1), 0)
+    t.same([...paths].toSorted(), ['a', 'b', 'e'], 'of those without, c')
+  },
+)
 
 t.test('a file that failed a sync stays failed, even when it is opened again', async (t) => {
   let fails = true
