@@ -33,6 +33,8 @@ export class ProducerSnapshots {
   /** Offsets of those in the folder, ascending. */
   readonly #offsets: number[]
   readonly #unsynced = new Map<number, File>()
+  /** Of those in the folder. */
+  readonly #syncing = new Map<number, File>()
   #mayPrune = true
   /** Where the log begins, durably. */
   #base: number
@@ -99,13 +101,15 @@ export class ProducerSnapshots {
   }
 
   async #sync(offset: number, file: File): Promise<void> {
+    this.#syncing.set(offset, file)
     try {
       await file.sync()
     } catch (error) {
-      if (this.#offsets.includes(offset)) throw error // else it was removed meanwhile
+      if (this.#syncing.get(offset) === file) throw error // else it was removed meanwhile, there may be another one
     } finally {
       file.close()
     }
+    this.#syncing.delete(offset)
   }
 
   /** When all of them and their names are durable: removes those that nobody needs. `isBoundary`: a segment begins there. */
@@ -145,6 +149,7 @@ export class ProducerSnapshots {
     this.#offsets.splice(index, 1)
     this.#unsynced.get(offset)?.close()
     this.#unsynced.delete(offset)
+    this.#syncing.delete(offset)
     this.#disk.remove(this.#path(offset))
   }
 

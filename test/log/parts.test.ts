@@ -6,6 +6,7 @@ import { SimDisk } from '../../src/embedded/sim-disk.ts'
 import { Entries, IndexDamaged } from '../../src/log/entries.ts'
 import { FilePool } from '../../src/log/file-pool.ts'
 import type { SegmentSummary } from '../../src/log/log.ts'
+import { ProducerSnapshots } from '../../src/log/producer-snapshots.ts'
 import { retentionStart } from '../../src/log/retention.ts'
 import { SegmentIndex } from '../../src/log/segment-index.ts'
 import { Slots } from '../../src/log/slots.ts'
@@ -270,4 +271,23 @@ t.test('a log closes when the image that is being written is there', async (t) =
   release()
   await Promise.all([writing, closing])
   t.match((await bench.open()).images.newest(), { offset: 5 })
+})
+
+t.test('a snapshot that is cut and written again while it waits for its sync', async (t) => {
+  for (let steps = 0; steps < 20; steps++) {
+    const bench = new Bench({ openMax: 2 })
+    bench.mount.mkdir(folder)
+    const options = { disk: bench.mount, files: bench.files, folder }
+    const snapshots = new ProducerSnapshots(options, [], 0)
+    const others = ['a', 'b'].map((name) => bench.files.open(`${folder}/${name}`, 'create'))
+    snapshots.write({ offset: 7, epoch: 1, entries: [] })
+    for (const file of others) file.write([Buffer.alloc(10)], 0)
+    const synced = Promise.all([others[0]?.sync(), snapshots.sync()])
+    snapshots.removeAbove(0)
+    for (let i = 0; i < steps; i++) await null
+    snapshots.write({ offset: 7, epoch: 2, entries: [] })
+    await synced
+    await snapshots.sync()
+    t.equal(snapshots.newest(10, () => 2)?.offset, 7, `after ${steps} steps`)
+  }
 })
