@@ -18,19 +18,14 @@ export interface Figures {
 }
 
 /** null: it was not worth a line. `warnMs` 0: it never is. */
-export function stallEvent(window: LoopWindow, warnMs: number): BrokerEvent | null {
-  const { maxMs, p99Ms, cpuMs } = window
+export function stallEvent({ maxMs, p99Ms, ownMaxMs, cpu }: LoopWindow, warnMs: number): BrokerEvent | null {
   if (warnMs === 0 || maxMs <= warnMs) return null
-  const cause =
-    cpuMs > maxMs / 2
-      ? 'this broker was at work: a garbage collection, or too much in one piece'
-      : 'this broker waited: for a machine without CPU to spare, for a disk that took no write, or it was paused'
-  return {
-    level: 'warn',
-    event: 'loop.stalled',
-    message: `nothing was answered for ${Math.round(maxMs)} ms (CPU used meanwhile: ${Math.round(cpuMs)} ms); ${cause}`,
-    maxMs,
-    p99Ms,
-    cpuMs: Math.round(cpuMs),
-  }
+  const usedMs = Math.round(cpu.usedMs)
+  const waitedMs = Math.round(cpu.waitedMs)
+  let why = `without CPU to wait for, or to use (${usedMs} ms): a disk that took no write, or it was paused`
+  if (cpu.waitedMs > maxMs / 2) why = `${waitedMs} ms of it without a CPU, which others on this machine had`
+  else if (cpu.usedMs > maxMs / 2)
+    why = `${usedMs} ms of it at work: a garbage collection, or too much in one piece`
+  const message = `the event loop stood still, and nothing was answered, for ${Math.round(maxMs)} ms; ${why}`
+  return { level: 'warn', event: 'loop.stalled', message, maxMs, p99Ms, ownMaxMs, usedMs, waitedMs }
 }

@@ -97,7 +97,7 @@ t.test('SIGUSR2 asks how it fares', async (t) => {
   const answer = once(child.stdout as NonNullable<typeof child.stdout>, 'data')
   child.kill('SIGUSR2')
   const figures: unknown = JSON.parse(String((await answer)[0]))
-  const delay = { p50Ms: Number, p99Ms: Number, maxMs: Number }
+  const delay = { p50Ms: Number, p99Ms: Number, maxMs: Number, ownMaxMs: Number }
   t.match(figures, { event: 'figures', outboundBytes: 0, loop: { recent: delay, sinceStart: delay } })
   const { connections, tailBytes } = figures as { connections: number; tailBytes: number }
   t.ok(connections >= 1, 'the producer is connected')
