@@ -199,6 +199,21 @@ export const table = {
     { min: 1 },
   ),
   'lograft.connection.requests.max': int(64, 'Pipelined requests under way for one connection.', { min: 1 }),
+  'lograft.turn.ms.max': int(
+    5,
+    'How long requests are started in one turn of the event loop; then those that wait go on in the next, ms.',
+    { min: 1 },
+  ),
+  'lograft.connection.turn.requests.max': int(
+    16,
+    'Requests of one connection that start in one turn of the event loop.',
+    { min: 1 },
+  ),
+  'lograft.connection.turn.bytes.max': int(
+    1_048_576,
+    'Bytes that are read from one connection in one turn of the event loop, and one read.',
+    { min: 1 },
+  ),
   'lograft.requests.bytes.max': int(
     268_435_456,
     'Bytes of requests under way at once; beyond, sockets are not read.',

@@ -3,7 +3,7 @@
  *
  *     socket -> frame cutter -> next -> line of requests -> outbound -> socket
  *
- * Whatever holds requests up (those before them, their number, the reader of the answers, memory) stops the cutting, and with
+ * Whatever holds requests up (those before them, their number, the reader of the answers, memory, the turns of others) stops the cutting, and with
  * it the reading of the socket: the client is held up by TCP, and nothing piles up here.
  *
  * Bytes that make no sense end the connection, after the answers to what came before them.
@@ -19,6 +19,7 @@ import type { Limits } from './limits.ts'
 import { Outbound, type OutboundMemory } from './outbound.ts'
 import { type Pipelined, RequestLine, type Slot } from './request-line.ts'
 import type { Reader, RequestMemory } from './request-memory.ts'
+import { Share, type Turns } from './turns.ts'
 
 /** What all connections of a listener share. */
 export interface Shared {
@@ -29,6 +30,7 @@ export interface Shared {
   readonly requestMemory: RequestMemory
   readonly outboundMemory: OutboundMemory
   readonly pipelined: Pipelined
+  readonly turns: Turns
   report(event: BrokerEvent): void
   /** Called once. */
   gone(connection: ClientConnection): void
@@ -49,6 +51,7 @@ export class ClientConnection implements Caller, Reader {
   readonly #cutter: FrameCutter
   readonly #outbound: Outbound
   readonly #line: RequestLine
+  readonly #share: Share
   /** Cut, and not allowed to start yet. */
   #next: { readonly frame: Buffer; readonly route: Route } | null = null
   #isSettling = false
@@ -79,6 +82,7 @@ export class ClientConnection implements Caller, Reader {
       shared.pipelined,
     )
     this.#outbound = new Outbound(connection, shared.outboundMemory)
+    this.#share = new Share(shared.turns, () => this.#pump())
     this.#lastActiveMs = shared.clock.monotonic()
     connection.onData = (chunk) => this.#received(chunk)
     connection.onDrain = () => this.#drained()
@@ -153,6 +157,7 @@ export class ClientConnection implements Caller, Reader {
     this.#lastActiveMs = this.#shared.clock.monotonic()
     this.#heldBytes += chunk.length
     this.#shared.requestMemory.take(chunk.length)
+    this.#share.received(chunk.length)
     this.#cutter.push(chunk)
     this.#pump()
     this.#cutter.keep()
@@ -163,9 +168,10 @@ export class ClientConnection implements Caller, Reader {
     try {
       while (this.#closingSinceMs === null && !this.#isHeldUp()) {
         this.#next ??= this.#cut()
-        if (this.#next === null || !this.#line.mayStart(this.#next.route)) break
+        if (this.#next === null || !this.#line.mayStart(this.#next.route) || !this.#share.mayStart()) break
         const { frame, route } = this.#next
         this.#next = null
+        this.#share.started()
         this.#start(frame, route)
       }
     } catch (error) {
@@ -271,7 +277,9 @@ export class ClientConnection implements Caller, Reader {
   /** While the client is held up its socket is not read; after the end it is, to see that the other side ends too. */
   #updateReading(): void {
     if (this.#isGone) return
-    const isReading = this.#hasEnded || (this.#wantsMore() && this.#shared.requestMemory.mayRead(this))
+    // Who waits for the next turn keeps its place in the line for memory.
+    const mayRead = this.#wantsMore() && this.#shared.requestMemory.mayRead(this) && !this.#share.isWaiting
+    const isReading = this.#hasEnded || mayRead
     if (isReading === this.#isReading) return
     this.#isReading = isReading
     if (isReading) this.#connection.resume()
@@ -292,6 +300,7 @@ export class ClientConnection implements Caller, Reader {
     this.#line.cutOff()
     this.#returnReserved()
     this.#outbound.close()
+    this.#share.close()
     this.#shared.requestMemory.leave(this)
     this.#shared.requestMemory.release(this.#heldBytes)
     this.#heldBytes = 0

@@ -7,6 +7,10 @@ export interface Limits {
   /** Pipelined requests under way: of one connection, and over all beyond the first of each. */
   readonly connectionRequestsMax: number
   readonly pipelinedRequestsMax: number
+  /** In one turn of the event loop: how long requests are started, and of one connection how many, and how much is read. */
+  readonly turnMsMax: number
+  readonly connectionTurnRequestsMax: number
+  readonly connectionTurnBytesMax: number
   readonly requestBytesMax: number
   readonly connectionOutboundBytesMax: number
   readonly outboundBytesMax: number
@@ -22,6 +26,9 @@ export function limitsOf(settings: Settings): Limits {
     frameTimeoutMs: settings.get('lograft.frame.timeout.ms'),
     connectionRequestsMax: settings.get('lograft.connection.requests.max'),
     pipelinedRequestsMax: settings.get('queued.max.requests'),
+    turnMsMax: settings.get('lograft.turn.ms.max'),
+    connectionTurnRequestsMax: settings.get('lograft.connection.turn.requests.max'),
+    connectionTurnBytesMax: settings.get('lograft.connection.turn.bytes.max'),
     requestBytesMax: settings.get('lograft.requests.bytes.max'),
     connectionOutboundBytesMax: settings.get('lograft.connection.outbound.bytes.max'),
     outboundBytesMax: settings.get('lograft.responses.bytes.max'),

@@ -9,6 +9,8 @@
  * | an idle connection           | connections.max.idle.ms                              | ended in good order                |
  * | requests of one connection   | lograft.connection.requests.max                      | its socket is not read             |
  * | pipelined requests, all      | queued.max.requests beyond the first of each         | their sockets are not read         |
+ * | a connection, in one turn    | lograft.connection.turn.requests.max, .bytes.max     | it goes on in the next, in line    |
+ * | a turn of the event loop     | lograft.turn.ms.max                                  | requests start in the next         |
  * | bytes of requests, all       | lograft.requests.bytes.max, and one frame            | sockets are not read               |
  * | answers to one slow reader   | lograft.connection.outbound.bytes.max, and one       | its requests wait                  |
  * | answers, all                 | lograft.responses.bytes.max: waiting or being read   | fetches answer one batch at a time |
@@ -31,6 +33,7 @@ import { limitsOf } from './limits.ts'
 import { OutboundMemory } from './outbound.ts'
 import { Reports } from './reports.ts'
 import { RequestMemory } from './request-memory.ts'
+import { Turns } from './turns.ts'
 
 export interface ServerOptions {
   readonly host: string
@@ -78,6 +81,7 @@ export class Server {
       requestMemory: new RequestMemory(limits.requestBytesMax),
       outboundMemory: new OutboundMemory(limits.outboundBytesMax),
       pipelined: { count: 0 },
+      turns: new Turns(clock, limits),
       report: (event) => reports.report(event),
       gone: (connection) => this.#gone(connection),
     }

@@ -473,3 +473,64 @@ t.test('over real sockets', async (t) => {
   one.end()
   await one.closed
 })
+
+t.test('over real sockets nobody has a turn of the event loop for himself', async (t) => {
+  const requestsMax = 16
+  /** Who was served, in order; how much in one round of the event loop. */
+  const served: string[] = []
+  let [inRound, mostInRound, bytesInRound, mostBytes] = [0, 0, 0, 0]
+  const serve = (name: string, bytes: number): void => {
+    served.push(name)
+    mostInRound = Math.max(mostInRound, ++inRound)
+    bytesInRound += bytes
+    mostBytes = Math.max(mostBytes, bytesInRound)
+  }
+  const who = handler(Heartbeat, ({ memberId }) => {
+    serve(memberId, 0)
+    return { errorCode: 0 }
+  })
+  const large = handler(
+    Produce,
+    ({ topicData }) => {
+      serve('greedy', topicData[0]?.partitionData[0]?.records?.[0]?.length ?? 0)
+      return { responses: [] }
+    },
+    { isPipelined: true },
+  )
+  const settings = {
+    'lograft.connection.turn.requests.max': String(requestsMax),
+    'lograft.connection.turn.bytes.max': '300000',
+    'lograft.turn.ms.max': '1000',
+  }
+  const { client, server } = await startServer([who, large], settings, {
+    net: new NodeNet(),
+    clock: new NodeClock(),
+  })
+  t.teardown(() => server.close(1000))
+  let round = setImmediate(function next() {
+    inRound = bytesInRound = 0
+    round = setImmediate(next)
+  })
+  t.teardown(() => clearImmediate(round))
+  const [greedy, patient] = [await client(), await client()]
+  const one = frameOf(Heartbeat, 4, { ...heartbeat, memberId: 'greedy' })
+  const count = 4000
+  greedy.write(Buffer.concat(Array.from({ length: count }, () => one)))
+  patient.ask(Heartbeat, 4, { ...heartbeat, memberId: 'patient' }, 7)
+  t.equal((await patient.answer(Heartbeat, 4))?.correlationId, 7)
+  t.ok(served.indexOf('patient') < count / 4, `behind ${served.indexOf('patient')} of ${count}`)
+  for (let i = 0; i < count; i++) await greedy.frame()
+  // A turn of ours may end in the middle of a round.
+  t.ok(mostInRound <= 2 * requestsMax + 1, `${mostInRound} requests in one round of the event loop`)
+
+  mostBytes = 0
+  const records = [Buffer.alloc(100_000)]
+  const big = frameOf(Produce, 7, {
+    acks: 1,
+    timeoutMs: 1000,
+    topicData: [{ name: 't', partitionData: [{ index: 0, records }] }],
+  })
+  for (let i = 0; i < 200; i++) greedy.write(big)
+  for (let i = 0; i < 200; i++) await greedy.frame()
+  t.ok(mostBytes <= 2 * (300_000 + 256 * 1024), `${mostBytes} bytes in one round of the event loop`)
+})
