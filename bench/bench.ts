@@ -20,6 +20,7 @@ import { flat } from './suites/flat.ts'
 import { latency } from './suites/latency.ts'
 import { limits } from './suites/limits.ts'
 import { linkedin } from './suites/linkedin.ts'
+import { fairness, stalls } from './suites/manners.ts'
 import { openmessaging } from './suites/openmessaging.ts'
 import { producing } from './suites/producing.ts'
 import { recovery } from './suites/recovery.ts'
@@ -39,6 +40,8 @@ const suites = {
   recovery,
   flat,
   limits,
+  stalls,
+  fairness,
 }
 
 const { values } = parseArgs({

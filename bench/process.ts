@@ -1,7 +1,7 @@
 /** Processes that say in one line that they are ready. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createInterface } from 'node:readline'
+import { createInterface, type Interface } from 'node:readline'
 
 export interface Started {
   readonly child: ChildProcess
@@ -10,6 +10,8 @@ export interface Started {
   readonly line: string
   /** From the start to that line. */
   readonly readyMs: number
+  /** What it says after that. */
+  readonly lines: Interface
 }
 
 /** Nobody outlives the measuring, however it ends. */
@@ -20,7 +22,7 @@ process.once('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 /**
- * Starts a process and waits for the first line of its standard output that `isReady`; what it says later is read and dropped.
+ * Starts a process and waits for the first line of its standard output that `isReady`; what nobody listens to later is read and dropped.
  * @throws when it ends before that
  */
 export async function startProcess(
@@ -43,7 +45,7 @@ export async function startProcess(
     lines.on('line', (line) => {
       if (last.push(line) > 20) last.shift()
       if (child.pid !== undefined && isReady(line))
-        resolve({ child, pid: child.pid, line, readyMs: performance.now() - begun })
+        resolve({ child, pid: child.pid, line, readyMs: performance.now() - begun, lines })
     })
     lines.once('close', () => {
       reject(new Error([`${command} ended before it was ready. What it said last:`, ...last].join('\n')))
