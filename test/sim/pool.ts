@@ -1,5 +1,6 @@
 /** Runs seeds on all cores: a process each, as the code under test is changed for a planted bug, and watched, for a whole process. */
 import { type ChildProcess, fork } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Verdict } from './simulation.ts'
@@ -18,8 +19,12 @@ export interface Task {
 /** A verdict as it comes from another process. */
 export type Result = Omit<Verdict, 'marks'> & { readonly marks: readonly (readonly [string, number])[] }
 
-/** Real time: a seed takes seconds, on a machine that others use a minute; one that takes this long is in a loop. */
-const runMsMax = 300_000
+/** CPU time, of which a machine that others use may give little: a seed takes seconds; one that takes this long is in a loop. */
+const cpuMsMax = 120_000
+/** Real time: one that takes this long waits for what does not come. */
+const realMsMax = 1_800_000
+/** How often that is looked at, ms. */
+const watchMs = 5_000
 
 /** Calls back with each result, in whatever order they come. Rejects when a process ends early. */
 export async function runAll<T extends Task>(
@@ -72,18 +77,28 @@ class Worker {
     await this.#ready
     const result = this.#next()
     this.#process.send(task)
-    const late = setTimeout(() => this.#abandon(task), runMsMax)
+    const watch = this.#watch(task)
     try {
       return (await result) as Result
     } finally {
-      clearTimeout(late)
+      clearInterval(watch)
     }
   }
 
+  #watch(task: Task): NodeJS.Timeout {
+    const cpuFrom = cpuMs(this.#process)
+    const realFrom = performance.now()
+    return setInterval(() => {
+      if (cpuMs(this.#process) - cpuFrom > cpuMsMax) this.#abandon(task, `${cpuMsMax / 1000} s of CPU time`)
+      else if (performance.now() - realFrom > realMsMax)
+        this.#abandon(task, `${realMsMax / 1000} s of real time`)
+    }, watchMs)
+  }
+
   /** A loop that never waits takes no message either: the process goes. */
-  #abandon({ seed }: Task): void {
+  #abandon({ seed }: Task, bound: string): void {
     this.isSpent = true
-    const violations = [`does not end within ${runMsMax / 1000} s of real time`]
+    const violations = [`does not end within ${bound}`]
     const nothing = { anomalies: [], traceHash: '', operations: 0, simulatedMs: 0, marks: [], lines: [] }
     this.#settle?.resolve({ seed, violations, ...nothing } satisfies Result)
     this.#settle = null
@@ -100,4 +115,14 @@ class Worker {
       this.#settle = { resolve, reject }
     })
   }
+}
+
+/** What a process has taken of the processors; where the system does not tell, the time that has passed. */
+function cpuMs({ pid }: ChildProcess): number {
+  const path = `/proc/${pid}/stat`
+  if (!existsSync(path)) return performance.now()
+  const stat = readFileSync(path, 'latin1')
+  // Behind the name, which may hold anything; see proc(5): utime and stime, in hundredths of a second.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
 }
