@@ -2,10 +2,11 @@
 import type { Plan } from '../plan.ts'
 import type { Bug } from './bug.ts'
 import { clusterBugs } from './cluster.ts'
+import { memoryBugs } from './memory.ts'
 import { oneBrokerBugs } from './one-broker.ts'
 
 /** Each is caught within a few seeds. */
-export const bugs: readonly Bug[] = [...oneBrokerBugs.map(alone), ...clusterBugs]
+export const bugs: readonly Bug[] = [...oneBrokerBugs.map(alone), ...clusterBugs, ...memoryBugs]
 
 /** The plan of a seed, aimed at a bug. */
 export function aimed({ faults, aim }: Bug, plan: Plan): Plan {

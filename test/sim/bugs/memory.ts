@@ -1,0 +1,34 @@
+/** Memory that is used again too early. The simulation overwrites it at once: poisoned-buffers.ts. (What a socket has not taken yet: test/base/loans.test.ts.) */
+import type { Plan } from '../plan.ts'
+import { type Bug, edit } from './bug.ts'
+
+/** Batches are read from memory. */
+const hot = (plan: Plan): Plan => {
+  const tail = { 'lograft.tail.bytes.max': '2000', 'lograft.tail.batch.bytes.min': '1' }
+  return { ...plan, settings: { ...plan.settings, ...tail } }
+}
+
+export const memoryBugs: readonly Bug[] = [
+  {
+    name: 'memory is used again before the log has written it',
+    seed: 0,
+    edits: [
+      edit('log/append-queue', 'retain(bytes);', ''),
+      edit('log/append-queue', 'releaseAll(run.batches);', ''),
+    ],
+  },
+  {
+    name: 'memory is used again before a follower has appended it',
+    seed: 0,
+    edits: [
+      edit('replica/replica-host', 'retainAll(message.entries.batches);', ''),
+      edit('replica/loop', 'releaseAll(operation.entries.batches);', ''),
+    ],
+  },
+  {
+    name: 'memory is used again while others read it',
+    seed: 0,
+    aim: hot,
+    edits: [edit('log/hot-tail', 'retain(batch.bytes);', '')],
+  },
+]
