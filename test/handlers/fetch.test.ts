@@ -328,3 +328,32 @@ t.test('sessions are declined in the way that clients understand', async (t) => 
     'nothing asked, no waiting',
   )
 })
+
+t.test('a large answer is read in pieces, between which others get their turn', async (t) => {
+  const fixture = startHandlers()
+  const values = Array.from({ length: 7 }, (_, n) => [String(n).repeat(900_000)])
+  const batches = stored(fixture, 0, ...values)
+  fixture.replicas[0].commit(7)
+  let others = 0
+  let next = setImmediate(function turn() {
+    others++
+    next = setImmediate(turn)
+  })
+  t.teardown(() => clearImmediate(next))
+  const large = { partitionMaxBytes: 8_000_000 }
+  const answer = await fixture.ask(Fetch, 12, request([large], { maxBytes: 8_000_000 }))
+  t.ok(recordsOf(answer)[0]?.equals(Buffer.concat(batches)), 'nothing is missing, nothing comes twice')
+  t.ok(others >= 2, `${others} turns of others`)
+
+  others = 0
+  await fixture.ask(Fetch, 12, request([{}]))
+  t.ok(others <= 1, 'for a small one nobody waits')
+
+  setImmediate(() => {
+    fixture.replicas[0].readFault = new Faulted('disk', 'read')
+  })
+  const cut = await fixture.ask(Fetch, 12, request([large], { maxBytes: 8_000_000 }))
+  t.match(rows(cut), [{ errorCode: 0 }])
+  const sound = recordsOf(cut)[0]?.length ?? 0
+  t.ok(sound >= 1_800_000 && sound < 6_000_000, `what was read before the disk failed: ${sound} bytes`)
+})
