@@ -17,6 +17,9 @@ import { DataFolderRefused } from './data-folder-refused.ts'
 import { ForgottenReplicas } from './forgotten.ts'
 import { type Identity, readIdentity, type Voter, writeIdentity } from './identity.ts'
 
+/** Folders that are moved with one sync; during it others get their turn. */
+const movedAtOnce = 100
+
 export class DataFolder {
   readonly #disk: Disk
   readonly #lock: { release(): void }
@@ -127,20 +130,28 @@ export class DataFolder {
   }
 
   /**
-   * The folders of deleted partitions: out of the way first, all with one sync, then their files go. After a crash in between
-   * the next start goes on; before the sync, it finds them as orphans.
+   * The folders of deleted partitions: out of the way first, then their files go. After a crash in between the next start goes on;
+   * before the sync, it finds them as orphans.
    * @throws Faulted
    */
   async removePartitions(names: readonly string[]): Promise<void> {
+    const moved: string[] = []
+    for (let at = 0; at < names.length; at += movedAtOnce) {
+      moved.push(...(await this.#moveAway(names.slice(at, at + movedAtOnce))))
+    }
+    for (const name of moved) await this.#disk.removeFolder(`${this.path}/deleted/${name}`)
+  }
+
+  async #moveAway(names: readonly string[]): Promise<string[]> {
     for (const name of names) this.forgotten.clear(name)
     const present = names.filter((name) => this.hasPartition(name))
-    if (present.length === 0) return
+    if (present.length === 0) return []
     this.#disk.mkdir(`${this.path}/deleted`)
     for (const name of present) {
       this.#disk.rename(this.partitionFolder(name), `${this.path}/deleted/${name}`)
     }
     await this.#disk.syncFolder(`${this.path}/partitions`)
-    for (const name of present) await this.#disk.removeFolder(`${this.path}/deleted/${name}`)
+    return present
   }
 
   /**
