@@ -187,10 +187,13 @@ export class ClientConnection implements Caller, Reader {
     return { frame, route: this.#shared.dispatch.route(frame) }
   }
 
-  /** The reader of the answers is too far behind. */
+  /** The reader of the answers is too far behind; where memory is short, behind at all: each request has an answer, however small. */
   #isHeldUp(): boolean {
     const bytes = this.#outbound.waitingBytes + this.#line.answeredBytes
-    return bytes >= this.#shared.limits.connectionOutboundBytesMax
+    return (
+      bytes >= this.#shared.limits.connectionOutboundBytesMax ||
+      (bytes > 0 && this.#shared.outboundMemory.isFull)
+    )
   }
 
   #start(frame: Buffer, route: Route): void {

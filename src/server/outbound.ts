@@ -22,6 +22,10 @@ export class OutboundMemory {
     this.#bytesMax = bytesMax
   }
 
+  get isFull(): boolean {
+    return this.used >= this.#bytesMax
+  }
+
   /** Takes what there is, and answers how much that was. */
   reserve(bytes: number): number {
     const granted = Math.max(0, Math.min(bytes, this.#bytesMax - this.used))

@@ -13,7 +13,8 @@
  * | a turn of the event loop     | lograft.turn.ms.max                                  | requests start in the next         |
  * | bytes of requests, all       | lograft.requests.bytes.max, and one frame            | sockets are not read               |
  * | answers to one slow reader   | lograft.connection.outbound.bytes.max, and one       | its requests wait                  |
- * | answers, all                 | lograft.responses.bytes.max: waiting or being read   | fetches answer one batch at a time |
+ * | answers, all                 | lograft.responses.bytes.max: waiting or being read   | one batch an answer, one answer    |
+ * |                              |                                                      | waits for each slow reader         |
  * | a reader that takes nothing  | lograft.connection.stalled.ms                        | dropped                            |
  *
  * Events: connection.refused, connection.idle, connection.stalled, frame.foreign (TLS, HTTP or SSH on this port), frame.size,

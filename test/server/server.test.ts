@@ -534,3 +534,33 @@ t.test('over real sockets nobody has a turn of the event loop for himself', asyn
   for (let i = 0; i < 200; i++) await greedy.frame()
   t.ok(mostBytes <= 2 * (300_000 + 256 * 1024), `${mostBytes} bytes in one round of the event loop`)
 })
+
+t.test('a thousand readers that take nothing, and one that does', async (t) => {
+  const [wanted, batch, responseBytes] = [1_000_000, 70_000, 16 * 1024 * 1024]
+  const limits = {
+    'lograft.responses.bytes.max': String(responseBytes),
+    'lograft.connection.stalled.ms': '60000',
+  }
+  // As a fetch does: what is granted, and one batch where that is less.
+  const fetches = handler(SyncGroup, (_, { reserve }) => ({
+    errorCode: 0,
+    assignment: Buffer.alloc(Math.max(batch, reserve(wanted))),
+  }))
+  const { client, server, clock, events } = await startServer([fetches], limits)
+  const slow = await Promise.all(Array.from({ length: 1000 }, () => client()))
+  for (const one of slow) {
+    one.pause()
+    for (let id = 1; id <= 20; id++) one.ask(SyncGroup, 3, sync(1), id)
+  }
+  await turns(200)
+  const held = server.memory.outboundBytes
+  t.ok(held > responseBytes, `the memory is used: ${held}`)
+  t.ok(held <= responseBytes + 1000 * (batch + 100), `and one batch each: ${held}`)
+  const reader = await client()
+  for (let id = 1; id <= 20; id++) reader.ask(SyncGroup, 3, sync(1), id)
+  for (let id = 1; id <= 20; id++) t.equal((await reader.answer(SyncGroup, 3))?.correlationId, id)
+  await clock.advance(59_000)
+  await clock.advance(3_000)
+  t.same([server.connections, server.memory.outboundBytes], [1, 0], 'all but the reader are dropped')
+  t.ok(events.length <= 30, `which takes ${events.length} lines, not a thousand`)
+})
