@@ -8,6 +8,7 @@ import type { CleanState } from './clean-marker.ts'
 import { IndexDamaged } from './entries.ts'
 import type { Marks } from './marks.ts'
 import { offsetName, segmentSuffixes } from './names.ts'
+import type { ProducerSnapshots } from './producer-snapshots.ts'
 import type { ProducerEntry, Producers } from './producers.ts'
 import type { Floor, RecoveryOptions } from './recovery.ts'
 import { scanFile } from './scan.ts'
@@ -30,7 +31,7 @@ export interface Examined {
   readonly end: number
   /** Base offsets of segments behind it. */
   readonly beyond: readonly number[]
-  /** Producer states where one segment ends and the next begins, as far as these were read. */
+  /** Producer states where one segment ends and the next begins, of those that were read and have no snapshot there. */
   readonly boundaries: readonly Boundary[]
 }
 
@@ -46,6 +47,7 @@ export interface ExaminerOptions extends RecoveryOptions {
   readonly floor: Floor
   readonly clean: CleanState | null
   readonly producers: Producers
+  readonly snapshots: ProducerSnapshots
 }
 
 export class Examiner {
@@ -60,7 +62,7 @@ export class Examiner {
   /** @throws Faulted 'bytes' when the sound part ends below the floor */
   async run(bases: readonly number[], producersOffset: number): Promise<Examined> {
     this.#producersOffset = producersOffset
-    const { marks, folder, floor } = this.#options
+    const { marks, folder, floor, snapshots } = this.#options
     const segments: ExaminedSegment[] = []
     const boundaries: Boundary[] = []
     const base = marks.base.offset
@@ -84,7 +86,7 @@ export class Examiner {
         this.#refuseBelowFloor(Math.max(end, base), problem)
         return { segments, end, beyond: bases.slice(index + 1), boundaries }
       }
-      if (end === next && end === this.#producersOffset)
+      if (end === next && end === this.#producersOffset && !snapshots.has(end, marks.epochAt(end - 1)))
         boundaries.push({ offset: end, entries: [...this.#options.producers.entries()] })
     }
     if (floor !== null && Math.max(end, marks.base.offset) < floor.offset) {

@@ -65,11 +65,16 @@ export class ProducerSnapshots {
     return null
   }
 
+  /** Whether there is a sound one of this history. */
+  has(offset: number, epoch: number): boolean {
+    return this.#read(offset)?.epoch === epoch
+  }
+
   /** Not durable before `sync`. @throws Faulted */
   write(snapshot: ProducerSnapshot): void {
     const { offset } = snapshot
     // One that is there says the same, and may be durable already: never give that up.
-    if (this.#read(offset)?.epoch === snapshot.epoch) return
+    if (this.has(offset, snapshot.epoch)) return
     this.#remove(offset)
     this.#write(offset, encode(snapshot))
     this.#mayPrune = true

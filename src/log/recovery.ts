@@ -87,7 +87,15 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   )
   if (snapshot !== null) producers.restore(snapshot.entries, snapshot.offset)
 
-  const examiner = new Examiner({ ...options, found, marks: journal.marks, floor, clean, producers })
+  const examiner = new Examiner({
+    ...options,
+    found,
+    marks: journal.marks,
+    floor,
+    clean,
+    producers,
+    snapshots,
+  })
   // They go, but may be the only ones who know of some producers: until a snapshot at the base is durable,
   // all are there.
   const isKnown = snapshot !== null && snapshot.offset >= base.offset

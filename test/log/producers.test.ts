@@ -267,3 +267,25 @@ t.test('who has sent nothing since the log was trimmed is known still', async (t
     }
   }
 })
+
+t.test('snapshots that a crash took are there again before the log is trimmed', async (t) => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const bench = new Bench({ seed })
+    const log = await bench.open()
+    startEpoch(log)
+    const quiet = append(log, { producerId: 7, producerEpoch: 0, baseSequence: 0 })
+    for (let i = 0; i < 80; i++) append(log, { producerId: 8, producerEpoch: 0, baseSequence: i })
+    await flush(log)
+    bench.disk.settleAll()
+    bench.kill()
+    for (const name of bench.mount.list(folder))
+      if (name.endsWith('.producers')) bench.mount.remove(`${folder}/${name}`)
+    const again = await bench.open()
+    t.ok(again.segments.length > 4)
+    await again.raiseStart(again.segments[1]?.baseOffset ?? 0)
+    bench.losePower()
+    const last = await bench.open()
+    t.ok(last.start > 0)
+    t.match(last.producers.check(quiet), { baseOffset: 0 }, `seed ${seed}`)
+  }
+})
