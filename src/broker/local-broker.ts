@@ -194,7 +194,8 @@ export class LocalBroker implements Broker {
       onEvent,
     })
     const { commands, leadership } = this.#membership
-    this.purgatory = new Purgatory({ clock, parkedMax: settings.get('lograft.fetches.parked.max') })
+    const parkedMax = settings.get('lograft.fetches.parked.max')
+    this.purgatory = new Purgatory({ clock, parkedMax, wokenMax: settings.get('lograft.fetches.woken.max') })
     this.#groups = new GroupsTopic({ nodeId, clock, settings, onEvent })
     this.coordinators = new Coordinators({
       executors: this.#groups.executors,

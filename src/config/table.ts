@@ -246,6 +246,11 @@ export const table = {
     'Fetches that wait for records at once; beyond, they are answered empty.',
     { min: 1 },
   ),
+  'lograft.fetches.woken.max': int(
+    64,
+    'Fetches that go on in one turn of the event loop when what they wait for has come; the others in the next turns.',
+    { min: 1 },
+  ),
   'max.request.partition.size.limit': int(2000, 'Partitions in one request that lists them.', { min: 1 }),
 
   // -- the quorum -----------------------------------------------------------------------------------------------

@@ -357,3 +357,34 @@ t.test('a large answer is read in pieces, between which others get their turn', 
   const sound = recordsOf(cut)[0]?.length ?? 0
   t.ok(sound >= 1_800_000 && sound < 6_000_000, `what was read before the disk failed: ${sound} bytes`)
 })
+
+t.test('of many that wait for the same record so many go on in one turn, and then the others', async (t) => {
+  const fixture = startHandlers({ settings: { 'lograft.fetches.woken.max': '20' } })
+  const count = 200
+  let answered = 0
+  const asks = Array.from({ length: count }, async (_, n) => {
+    const answer = await fixture.ask(Fetch, 12, request([{}]), { connection: `c${n}` })
+    answered++
+    return answer
+  })
+  await turns()
+  t.equal(fixture.broker.purgatory.size, count)
+  fixture.broker.purgatory.abandon('c150')
+  const [batch] = stored(fixture, 0, ['a'])
+  fixture.replicas[0].commit(1)
+  let [before, most] = [answered, 0]
+  for (let turn = 0; turn < 30; turn++) {
+    await turns(1)
+    most = Math.max(most, answered - before)
+    before = answered
+  }
+  t.ok(most <= 2 * 20 + 1, `${most} in one turn, and the one that is gone`)
+  const answers = await Promise.all(asks)
+  t.same(
+    answers.map((answer) => recordsOf(answer)[0] ?? null).filter((bytes) => bytes?.equals(batch as Buffer))
+      .length,
+    count - 1,
+  )
+  t.equal(answers[150], undefined, 'but for the one that is gone')
+  t.equal(fixture.broker.purgatory.size, 0)
+})

@@ -94,7 +94,11 @@ export function startHandlers(
     world: { clock, disk: { freeBytes: () => 5_000_000 } },
     settings,
     image,
-    purgatory: new Purgatory({ clock, parkedMax: settings.get('lograft.fetches.parked.max') }),
+    purgatory: new Purgatory({
+      clock,
+      parkedMax: settings.get('lograft.fetches.parked.max'),
+      wokenMax: settings.get('lograft.fetches.woken.max'),
+    }),
     producerIds: new ProducerIds({ allocateProducerIds: allocate }),
     partition: (id: string, index: number) => {
       if (id !== topicId) return undefined

@@ -40,7 +40,7 @@ export async function startServer(
   const broker = {
     settings: held,
     world: { ...world, buffers: new PoisonedBuffers() },
-    purgatory: new Purgatory({ clock: world.clock, parkedMax: 100 }),
+    purgatory: new Purgatory({ clock: world.clock, parkedMax: 100, wokenMax: 64 }),
     event: (event: BrokerEvent) => void events.push(event),
   } as unknown as Broker
   const server = await Server.listen(broker, { host: '127.0.0.1', port: 0, handlers })
