@@ -33,7 +33,7 @@ export class LoopDelay {
   readonly #options: LoopDelayOptions
   readonly #all = new Delays()
   #window = new Delays()
-  #last: LoopWindow | null = null
+  #last: Delay | null = null
   #endsMs: number
   #cpu: CpuTime
   #timer: Timer
@@ -79,10 +79,11 @@ export class LoopDelay {
   }
 
   #end(nowMs: number): void {
-    this.#last = { ...this.#window.delay, cpu: this.#window.cpuOfLongest }
+    const { delay, cpuOfLongest: cpu } = this.#window
+    this.#last = delay
     this.#window = new Delays()
     this.#endsMs = nowMs + this.#options.windowMs
-    this.#options.onWindow(this.#last)
+    this.#options.onWindow({ ...delay, cpu })
   }
 }
 
