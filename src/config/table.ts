@@ -136,7 +136,7 @@ export const table = {
     'Memory that is kept to be used again for what is read from sockets and files, bytes. 0: none.',
     { min: 0 },
   ),
-  'lograft.buffers.size.min': int(16_384, 'Smaller reads get memory of their own, bytes.', { min: 1 }),
+  'lograft.buffers.size.min': int(4096, 'Smaller reads get memory of their own, bytes.', { min: 1 }),
   'lograft.syncs.in.flight.max': int(4, 'Logs that are synced at the same time.', { min: 1, max: 64 }),
   'lograft.batch.expanded.bytes.max': int(
     67_108_864,
