@@ -30,7 +30,7 @@ export function tip(words: string): string {
 
 /** About, for there is nobody to ask: fonts differ. A little more than most have. */
 export function widthOf(words: string, fontSize = 12): number {
-  return words.length * fontSize * 0.56
+  return words.length * fontSize * 0.59
 }
 
 function round(value: number): number {

@@ -7,6 +7,7 @@ import { answerOf, consumeThroughput } from '../load/consume.ts'
 import { produceThroughput } from '../load/produce.ts'
 import { inTurns, medianOf, type Sample, sampleOf } from '../load/sample.ts'
 import { flushes, makeTopic, payload } from '../load/topic.ts'
+import { warmUp } from '../load/warm.ts'
 import type { Row, Suite } from '../report.ts'
 
 const recordBytes = 1024
@@ -16,24 +17,22 @@ const topic = 'load'
 let topics = 0
 
 export const limits: Suite = async ({ isQuick }) => {
-  const rounds = isQuick ? 1 : 3
-  const bytes = isQuick ? 100e6 : 400e6
   const rows: Row[] = []
   for (const flush of ['unsynced', 'synced'] as const) {
-    for (const batchBytes of [65_536, 1_000_000])
-      rows.push(...(await producing(flush, batchBytes, bytes, rounds)))
+    for (const batchBytes of [65_536, 1_000_000]) rows.push(...(await producing(flush, batchBytes, isQuick)))
   }
-  for (const fetchBytes of [65_536, 1_048_576]) rows.push(...(await consuming(fetchBytes, bytes, rounds)))
+  for (const fetchBytes of [65_536, 1_048_576]) rows.push(...(await consuming(fetchBytes, isQuick)))
   return rows
 }
 
-async function producing(
-  flush: keyof typeof flushes,
-  batchBytes: number,
-  bytes: number,
-  rounds: number,
-): Promise<Row[]> {
+function amounts(isQuick: boolean): { rounds: number; bytes: number } {
+  return isQuick ? { rounds: 1, bytes: 100e6 } : { rounds: 3, bytes: 400e6 }
+}
+
+async function producing(flush: keyof typeof flushes, batchBytes: number, isQuick: boolean): Promise<Row[]> {
+  const { rounds, bytes } = amounts(isQuick)
   const broker = await BrokerProcess.start()
+  await warmUp(broker, { isQuick })
   const copier = await BareProgram.start('copier', [flush])
   const control = await LoadConnection.open(broker.bootstrap)
   const one = payload(recordBytes, batchBytes)
@@ -66,8 +65,10 @@ async function producing(
   return rowsOf(`produce ${flush}, batches of ${batchBytes} B`, seen)
 }
 
-async function consuming(fetchBytes: number, bytes: number, rounds: number): Promise<Row[]> {
+async function consuming(fetchBytes: number, isQuick: boolean): Promise<Row[]> {
+  const { rounds, bytes } = amounts(isQuick)
   const broker = await BrokerProcess.start()
+  await warmUp(broker, { isQuick })
   const control = await LoadConnection.open(broker.bootstrap)
   const partitions = 3
   await makeTopic(control, topic, partitions, { 'flush.messages': flushes.unsynced })
