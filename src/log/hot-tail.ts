@@ -4,6 +4,7 @@
  *
  * All logs of a broker share the memory; what was appended first, to whichever of them, goes first.
  */
+import { assert } from '../base/assert.ts'
 import { release, retain } from '../base/buffer-pool.ts'
 import { baseOffset, nextOffset } from '../records/batch.ts'
 import type { ReadBatches } from './log.ts'
@@ -29,6 +30,8 @@ export class HotMemory {
   readonly #options: HotMemoryOptions
   /** In the order in which they came. */
   readonly #batches = new Set<HotBatch>()
+  /** Goes on where it stands: from the begin it would walk the holes that all those have left which were dropped since. */
+  readonly #oldest = this.#batches.values()
   #bytes = 0
 
   constructor(options: HotMemoryOptions) {
@@ -49,8 +52,9 @@ export class HotMemory {
   take(batch: HotBatch): void {
     this.#batches.add(batch)
     this.#bytes += batch.bytes.buffer.byteLength
-    for (const oldest of this.#batches) {
-      if (this.#bytes <= this.#options.bytesMax) return
+    while (this.#bytes > this.#options.bytesMax) {
+      const { value: oldest } = this.#oldest.next()
+      assert(oldest !== undefined, 'what takes memory is among the batches')
       oldest.tail.dropFirst()
     }
   }
