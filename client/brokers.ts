@@ -143,7 +143,7 @@ export class Brokers {
     const pause = link.notBefore - clock.monotonic()
     if (pause > 0) await this.#lifetime.sleep(pause)
     try {
-      const connection = await open(address, this.#settings, this.#lifetime)
+      const connection = await open(address, this.#settings, this.#lifetime, this.hasConnected)
       if (this.#links.get(key) !== link) {
         // Dropped meanwhile: nobody would ever close it.
         const reason = new ConnectionLost(connection.address, 'it is needed no more')

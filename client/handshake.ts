@@ -44,11 +44,15 @@ const nothingServed: ReturnType<typeof ApiVersions.decodeResponse> = {
   zkMigrationReady: false,
 }
 
-/** @throws ConnectFailed, ConnectionLost, NotKafka, TimedOut, or the end of the lifetime */
+/**
+ * `isKnown`: a broker of this cluster has answered before, so one that closes at once is about to stop, and no stranger.
+ * @throws ConnectFailed, ConnectionLost, NotKafka, TimedOut, or the end of the lifetime
+ */
 export async function open(
   address: Address,
   settings: ClientSettings,
   lifetime: Lifetime,
+  isKnown: boolean,
 ): Promise<Connection> {
   try {
     return await openWith(ApiVersions.max, address, settings, lifetime)
@@ -59,7 +63,7 @@ export async function open(
   try {
     return await openWith(0, address, settings, lifetime)
   } catch (cause) {
-    if (!(cause instanceof ClosedAtOnce)) throw cause
+    if (!(cause instanceof ClosedAtOnce) || isKnown) throw cause
     throw new NotKafka(addressText(address), 'it closes the connection at the first request', { cause })
   }
 }

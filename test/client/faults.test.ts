@@ -101,6 +101,21 @@ t.test('what listens is no broker', async (t) => {
   t.match(error.message, /closes the connection at the first request/)
 })
 
+t.test('a broker that has answered before, and closes at once, is about to stop', async (t) => {
+  const broker = await ScriptedBroker.listen(t)
+  const admin = connect(t, broker.bootstrap).admin()
+  await admin.describeCluster()
+  let closed = 0
+  broker.onSocket = (socket) => {
+    closed++
+    socket.once('data', () => socket.destroy())
+    if (closed === 3) broker.onSocket = null
+  }
+  broker.hangUp()
+  await admin.describeCluster()
+  t.equal(closed, 3, 'asked again until it served')
+})
+
 t.test('a broker that says nothing', async (t) => {
   const broker = await ScriptedBroker.listen(t)
   broker.onSocket = () => {}
