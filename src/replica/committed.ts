@@ -11,6 +11,8 @@ export class Committed {
   readonly #raft: Raft<Entries>
   #offset: number
   #forgotten: number
+  /** The epoch in which it leads and is ready, as of the last turn; -1 for none. */
+  #readyEpoch = -1
 
   constructor(log: Log, raft: Raft<Entries>) {
     this.#log = log
@@ -21,6 +23,14 @@ export class Committed {
 
   get offset(): number {
     return this.#offset
+  }
+
+  /**
+   * It leads, and `offset` is no lower than what leaders before it have told (R-08). The core knows as soon as the start of its epoch is
+   * committed; in the rest of that turn `offset` is still a follower's.
+   */
+  get isReady(): boolean {
+    return this.#raft.isReady && this.#readyEpoch === this.#raft.epoch
   }
 
   /** When it has fallen. */
@@ -39,6 +49,7 @@ export class Committed {
     this.#forgotten = this.#raft.forgotten
     // (While the log is replaced the core still speaks of the old one.)
     this.#offset = wasForgotten ? offset : Math.max(before, offset)
+    this.#readyEpoch = this.#raft.isReady ? this.#raft.epoch : -1
     return this.#offset > before ? 'risen' : this.#offset < before ? 'fallen' : 'same'
   }
 }

@@ -133,7 +133,7 @@ export class Member implements Replica {
     return this.#raft.membership.voters
   }
   get isReady(): boolean {
-    return this.isServed && this.#raft.isReady
+    return this.isServed && this.#committed.isReady
   }
   get highWatermark(): number {
     return this.#committed.offset
@@ -320,9 +320,9 @@ export class Member implements Replica {
 
   /** What this turn has changed, for those who wait for it. */
   #advance(): void {
+    const committed = this.#committed.turn()
     const { log, role, epoch, isReady, leaderId } = this
     const told = this.#told
-    const committed = this.#committed.turn()
     const hasTurned =
       epoch !== told.epoch || role !== told.role || isReady !== told.isReady || leaderId !== told.leaderId
     const hasMoved = committed !== 'same' || hasTurned || log.start !== told.start

@@ -52,6 +52,32 @@ t.test('an acknowledged batch survives its leader; the others go on without it',
   t.equal(first.epoch, second.epoch)
 })
 
+t.test('who leads is not ready in the middle of the turn that makes it so (R-08)', async (t) => {
+  const cluster = new Cluster()
+  await cluster.open()
+  const first = await cluster.leader()
+  // The others hold the batch, and never hear that it is committed.
+  first.onAdvance(() => {
+    if (first.highWatermark === 1) cluster.isolate(cluster.idOf(first))
+  })
+  const early: number[] = []
+  for (const { id, host } of cluster.brokers) {
+    const receive = host.receive.bind(host)
+    host.receive = (from, replica, message) => {
+      const isHere = receive(from, replica, message)
+      const { isReady, highWatermark } = cluster.member(id)
+      if (isReady && highWatermark < 1 && first.highWatermark === 1) early.push(id)
+      return isHere
+    }
+  }
+  propose(first, [], 'told by the first')
+  await cluster.clock.advance(50)
+  t.equal(first.highWatermark, 1)
+  const second = await cluster.leader([cluster.idOf(first)])
+  t.equal(second.highWatermark, 1)
+  t.same(early, [], 'nobody would have been answered with less')
+})
+
 t.test('all lose power at once: what was acknowledged is there (R-14, T-16)', async (t) => {
   const cluster = new Cluster()
   await cluster.open()
