@@ -260,10 +260,16 @@ export class Partition {
     return end.epoch < lastEpoch || end.endOffset < offset ? end : null
   }
 
-  /** What consumers may see from `offset` on: whole batches, the first of which may begin earlier. @throws Refused, Faulted */
-  async read(offset: number, limits: { maxBytes: number; minOne: boolean }): Promise<ReadBatches> {
-    const { log, highWatermark } = this.replica
-    return await this.#reading(log.read(offset, { boundOffset: highWatermark, ...limits }))
+  /**
+   * What consumers may see from `offset` on, below `boundOffset` (a high watermark that was told): whole batches, the first of which may
+   * begin earlier. @throws Refused, Faulted
+   */
+  async read(
+    offset: number,
+    limits: { maxBytes: number; minOne: boolean; boundOffset: number },
+  ): Promise<ReadBatches> {
+    const boundOffset = Math.min(limits.boundOffset, this.replica.highWatermark)
+    return await this.#reading(this.replica.log.read(offset, { ...limits, boundOffset }))
   }
 
   /** Looks at about so many bytes that nobody has read since the start; resolves with how many there were, 0 for none. */

@@ -186,13 +186,15 @@ export class FetchPlan {
         const read = await partition.read(offset, {
           maxBytes: Math.ceil((maxBytes - bytes) / pieces),
           minOne: limits.minOne && bytes === 0,
+          // Of the moment in which it was clear that this broker leads.
+          boundOffset: row.highWatermark,
         })
         this.#context.lend(read.batches)
         records.push(...read.batches)
         bytes += read.bytes
         this.#readBytes += read.bytes
         offset = read.nextOffset
-        if (read.bytes === 0 || offset >= partition.highWatermark) break
+        if (read.bytes === 0 || offset >= row.highWatermark) break
       }
     } catch (error) {
       if (!(error instanceof Refused) && !(error instanceof Faulted)) throw error
@@ -203,8 +205,6 @@ export class FetchPlan {
       }
     }
     row.records = records
-    row.highWatermark = partition.highWatermark
-    row.lastStableOffset = partition.lastStableOffset
     return bytes
   }
 
