@@ -1,5 +1,5 @@
 /**
- * The one door to the world: everything that can surprise the broker comes in through these four interfaces.
+ * The one door to the world: everything that can surprise the broker comes in through these interfaces.
  * The real broker runs on the Node twins (`node-*.ts`); a simulation runs the same broker, whole, inside a
  * seed.
  *
