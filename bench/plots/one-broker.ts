@@ -92,7 +92,7 @@ export const oneBroker: Readonly<Record<string, (rows: readonly Row[]) => Plot[]
       series: ['p99', 'most'],
       rows: rows.map((row) => ({
         label: String(row.load),
-        values: [figure(row, 'p99 ms'), figure(row, 'max ms')],
+        values: [figure(row, 'late p99 ms'), figure(row, 'max ms')],
         aim: { value: 50, kind: 'at most' },
       })),
     },
