@@ -52,6 +52,14 @@ t.test('a page and a picture for each plot, of what was measured', async (t) => 
   t.same(unbalanced(svg), [])
 })
 
+t.test('a column that is called otherwise now is not passed over', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lograft-report-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const suites = { flat: suite([{ ...flatRow, size: 1, 'to the least': '1.00' }]) }
+  writeFileSync(join(folder, 'latest.json'), JSON.stringify({ suites }))
+  t.throws(() => writeReport(folder), /plot 'flat-partitions': no figure for 'append'/)
+})
+
 t.test('bars say whether they meet their aim', async (t) => {
   const head = { kind: 'bars', name: 'x', title: 'x', unit: 'x', better: 'higher', series: ['x'] } as const
   const drawn = (value: number, kind: 'at least' | 'at most') =>
