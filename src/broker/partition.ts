@@ -44,7 +44,7 @@ export interface Appended {
   readonly baseOffset: number
   /** Exclusive. */
   readonly endOffset: number
-  /** With it and `endOffset`, `replica.onCommitted` says when the batch is committed. */
+  /** With it and `endOffset`, `replica.onCommitted` and `onWritten` say when the batch is committed, or in the leader's files. */
   readonly epoch: number
   /** -1 unless the topic's timestamps are the broker's. */
   readonly logAppendTimeMs: number

@@ -56,7 +56,8 @@ class Producing {
   /** Rows that are open. */
   #open = 0
   #refused: Refused | null = null
-  #isBehind = false
+  /** An open row waits for its quorum, which may be out of reach. */
+  #mayTimeOut = false
   #settled: (() => void) | null = null
 
   constructor(request: Request, context: Context) {
@@ -77,12 +78,7 @@ class Producing {
       }
     }
     if (acks === 0 && this.#refused !== null) throw this.#refused
-    if (this.#open > 0) {
-      // acks 0 and 1 do not wait for the quorum, so nothing would slow them down: whoever is too far ahead of the disk waits.
-      if (acks === -1 || this.#isBehind) return this.#committed()
-      if (acks === 1) return this.#written()
-    }
-    return this.#answer()
+    return this.#open > 0 ? this.#untilSettled() : this.#answer()
   }
 
   #append(row: Row, topic: string, records: Buffer): void {
@@ -106,15 +102,21 @@ class Producing {
       })
       row.baseOffset = baseOffset
       row.logAppendTimeMs = logAppendTimeMs
+      // acks 0 and 1 do not wait for the quorum, so nothing would slow them down: whoever is too far ahead of the disk waits.
+      const isForQuorum = acks === -1 || partition.uncommittedBytes > this.#aheadBytesMax()
+      if (!isForQuorum && acks === 0) return
       row.isOpen = true
       this.#open++
-      if (acks !== -1 && !this.#isBehind) this.#isBehind = partition.uncommittedBytes > this.#aheadBytesMax()
-      partition.replica.onCommitted(endOffset, epoch, (refused) => {
+      const settled = (refused: Refused | null): void => {
         if (!row.isOpen) return
         if (refused !== null) this.#refuse(row, refused.code, refused.detail, partition.topic)
         row.isOpen = false
         if (--this.#open === 0) this.#settled?.()
-      })
+      }
+      if (isForQuorum) {
+        this.#mayTimeOut = true
+        partition.replica.onCommitted(endOffset, epoch, settled)
+      } else partition.replica.onWritten(endOffset, epoch, settled)
     } catch (error) {
       if (!(error instanceof Refused)) throw error
       this.#refuse(row, error.code, error.detail, partition.topic)
@@ -139,15 +141,16 @@ class Producing {
     }
   }
 
-  #committed(): Promise<Response | NoResponse> {
+  #untilSettled(): Promise<Response | NoResponse> {
     const { clock } = this.#context.broker.world
     return new Promise((resolve) => {
-      const timer = clock.setTimer(this.#request.timeoutMs, () => {
+      const late = (): void => {
         this.#refuseLate()
         resolve(this.#answer())
-      })
+      }
+      const timer = this.#mayTimeOut ? clock.setTimer(this.#request.timeoutMs, late) : null
       this.#settled = () => {
-        timer.cancel()
+        timer?.cancel()
         resolve(this.#answer())
       }
     })
@@ -161,15 +164,6 @@ class Producing {
         this.#refuse(row, 'REQUEST_TIMED_OUT', 'not committed in time; it may yet be')
       }
     }
-  }
-
-  /**
-   * Logs are written at the end of the turn that appended to them. An answer before that would promise what the death of this
-   * process, not only that of the machine, can take away.
-   */
-  #written(): Promise<Response | NoResponse> {
-    const { clock } = this.#context.broker.world
-    return new Promise((resolve) => clock.soon(() => resolve(this.#answer())))
   }
 
   #answer(): Response | NoResponse {

@@ -10,9 +10,9 @@ import { Faulted, Refused } from '../base/errors.ts'
 import type { Log } from '../log/log.ts'
 import { members } from '../raft/membership.ts'
 import type { Message } from '../raft/message.ts'
-import { majority } from '../raft/quorum.ts'
 import type { Raft } from '../raft/raft.ts'
 import { batchSize, stamp } from '../records/batch.ts'
+import { Acknowledgements, type Promised } from './acknowledgements.ts'
 import type { BallotFile } from './ballot-file.ts'
 import { Committed } from './committed.ts'
 import { Confirmations } from './confirmations.ts'
@@ -27,7 +27,7 @@ import { StartMoves } from './start-moves.ts'
 import type { HostEvent, MemberOptions, PulseEvent, Surroundings, Told } from './surroundings.ts'
 import { Uncommitted } from './uncommitted.ts'
 import { VoterChanges } from './voter-changes.ts'
-import { type OnCommitted, Waiters } from './waiters.ts'
+import type { OnSettled } from './waiters.ts'
 import { Watchers } from './watchers.ts'
 
 export class Member implements Replica {
@@ -39,7 +39,7 @@ export class Member implements Replica {
   readonly #loop: Loop
   readonly #surroundings: Surroundings
   readonly #ballotFile: BallotFile
-  readonly #waiters = new Waiters()
+  readonly #acknowledgements: Acknowledgements
   readonly #uncommitted = new Uncommitted()
   readonly #starts: StartMoves
   readonly #slowLeader: SlowLeader | null
@@ -49,7 +49,6 @@ export class Member implements Replica {
     this.#loop.step({ type: 'confirm', question, nowMs: this.#surroundings.nowMs() }),
   )
   #uncommittedBytesMax: number
-  #floor: number
   readonly #committed: Committed
   #fault: Faulted | null = null
   #closing: Promise<void> | null = null
@@ -57,8 +56,7 @@ export class Member implements Replica {
   #told: Told
 
   constructor(options: MemberOptions) {
-    const { name, log, raft, surroundings, settings, ballotFile, identities } = options
-    this.#floor = settings.minInsyncReplicas ?? 1
+    const { name, log, raft, surroundings, settings, ballotFile, identities, slowLeader } = options
     this.name = name
     this.log = log
     this.#raft = raft
@@ -66,6 +64,8 @@ export class Member implements Replica {
     this.#ballotFile = ballotFile
     this.#uncommittedBytesMax = settings.uncommittedBytesMax
     this.#committed = new Committed(log, raft)
+    this.#acknowledgements = new Acknowledgements(log, raft, this.#committed)
+    this.#acknowledgements.floor = settings.minInsyncReplicas ?? 1
     this.#told = { role: '', epoch: -1, isReady: false, leaderId: -1, start: log.start }
     this.#starts = new StartMoves({
       name,
@@ -75,7 +75,6 @@ export class Member implements Replica {
       onRaised: (position) => this.#loop.trimmed(position),
       onFault: (error) => this.#fail(error),
     })
-    const { slowLeader } = options
     this.#slowLeader = slowLeader && new SlowLeader(slowLeader, raft, () => surroundings.nowMs())
     this.#voters = new VoterChanges({
       name,
@@ -203,12 +202,20 @@ export class Member implements Replica {
     return { baseOffset, endOffset, epoch }
   }
 
-  onCommitted(endOffset: number, epoch: number, callback: OnCommitted): void {
-    const isHere = endOffset <= this.#acknowledged
+  onCommitted(endOffset: number, epoch: number, callback: OnSettled): void {
+    this.#onSettled('committed', endOffset, epoch, callback)
+  }
+
+  onWritten(endOffset: number, epoch: number, callback: OnSettled): void {
+    this.#onSettled('written', endOffset, epoch, callback)
+  }
+
+  #onSettled(promised: Promised, endOffset: number, epoch: number, callback: OnSettled): void {
+    const isHere = endOffset <= this.#acknowledgements.end(promised)
     if (this.#fault !== null) callback(isOffline(this.name, this.#fault))
     else if (this.#told.role === 'leader' && this.#raft.role === 'leader' && this.#raft.epoch === epoch) {
       if (isHere) callback(null)
-      else this.#waiters.add(endOffset, callback)
+      else this.#acknowledgements.add(promised, endOffset, callback)
     } else callback(isHere && this.log.epochOf(endOffset - 1) === epoch ? null : leadershipLost())
   }
 
@@ -241,7 +248,7 @@ export class Member implements Replica {
 
   configure(settings: ReplicaSettings): void {
     this.#uncommittedBytesMax = settings.uncommittedBytesMax
-    this.#floor = settings.minInsyncReplicas ?? 1
+    this.#acknowledgements.floor = settings.minInsyncReplicas ?? 1
     this.#loop.configure(settings)
   }
 
@@ -340,17 +347,10 @@ export class Member implements Replica {
       this.#tell('debug', 'replica.role', `${role}${isReady ? ', ready' : ''}, epoch ${epoch}`)
     if (committed === 'fallen') this.#tell('warn', 'replica.cut.below.commit', this.#committed.sentence)
     this.#uncommitted.commit(this.highWatermark)
-    this.#waiters.release(this.#acknowledged)
+    this.#acknowledgements.release()
     this.#starts.maybeRaise(Math.min(this.#raft.highWatermark, log.durablePosition))
     if (isReady) this.#watchers.ready()
     if (hasMoved) this.#watchers.tell(this)
-  }
-
-  /** Below this offset a producer that wants all replicas is answered. @source Kafka's min.insync.replicas */
-  get #acknowledged(): number {
-    const { voters } = this.#raft.membership
-    if (this.#floor <= majority(voters.length)) return this.highWatermark
-    return Math.min(this.highWatermark, this.log.offsetAt(this.#raft.heldBy(this.#floor)))
   }
 
   /** The disk has failed this partition. Returns what callers are told. @throws `error` when it is none of the disk's */
@@ -372,7 +372,7 @@ export class Member implements Replica {
   #refuseAll(refused: Refused, unconfirmed: Refused): void {
     this.#confirmations.refuse(unconfirmed)
     this.#uncommitted.reset()
-    this.#waiters.refuse(refused)
+    this.#acknowledgements.refuse(refused)
     this.#starts.refuse(refused)
     this.#voters.refuse(refused)
   }

@@ -44,6 +44,8 @@ export interface Replica {
    * Calls back at once when it is committed already.
    */
   onCommitted(endOffset: number, epoch: number, callback: (refused: Refused | null) => void): void
+  /** Likewise when it is in this member's files, where only a loss of power can still take it: what acks=1 promises. */
+  onWritten(endOffset: number, epoch: number, callback: (refused: Refused | null) => void): void
   /**
    * Decides that the log starts at `offset` (DeleteRecords, retention, images): a mark, committed, then files go.
    * Resolves with the new start. @throws Refused OFFSET_OUT_OF_RANGE above the high watermark, POLICY_VIOLATION above what

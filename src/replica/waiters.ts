@@ -1,14 +1,14 @@
 /**
- * Who waits until an offset is committed, in the order of offsets. Nearly always the order in which they come, too: only the
+ * Who waits until something is true of all below an offset, in the order of offsets. Nearly always the order in which they come, too: only the
  * answer to a repeated batch of an idempotent producer may wait for an older offset than the last.
  */
 import type { Refused } from '../base/errors.ts'
 
-export type OnCommitted = (refused: Refused | null) => void
+export type OnSettled = (refused: Refused | null) => void
 
 interface Waiter {
   readonly endOffset: number
-  readonly callback: OnCommitted
+  readonly callback: OnSettled
 }
 
 export class Waiters {
@@ -19,7 +19,7 @@ export class Waiters {
     return this.#waiting.length - this.#first
   }
 
-  add(endOffset: number, callback: OnCommitted): void {
+  add(endOffset: number, callback: OnSettled): void {
     const waiting = this.#waiting
     let at = waiting.length
     while (at > this.#first && (waiting[at - 1]?.endOffset ?? 0) > endOffset) at--
@@ -27,11 +27,11 @@ export class Waiters {
     else waiting.splice(at, 0, { endOffset, callback })
   }
 
-  /** Tells everybody at or below the high watermark. */
-  release(highWatermark: number): void {
+  /** Tells everybody at or below `end`. */
+  release(end: number): void {
     while (this.#first < this.#waiting.length) {
       const waiter = this.#waiting[this.#first] as Waiter
-      if (waiter.endOffset > highWatermark) break
+      if (waiter.endOffset > end) break
       this.#first++
       waiter.callback(null)
     }

@@ -55,6 +55,10 @@ export class FakeReplica implements Replica {
     if (endOffset <= this.highWatermark) callback(null)
     else this.#waiters.add({ endOffset, epoch, callback })
   }
+  /** The write comes at the end of the turn. */
+  onWritten(_endOffset: number, _epoch: number, callback: (refused: Refused | null) => void): void {
+    setImmediate(() => callback(this.fault && new Refused('KAFKA_STORAGE_ERROR', this.fault.message)))
+  }
   /** Commits up to `offset`; all there is unless said otherwise. */
   commit(offset = this.end): void {
     this.highWatermark = Math.max(this.highWatermark, offset)

@@ -132,6 +132,58 @@ t.test('callers are called in the order of offsets; what is committed calls back
   t.match(refused, { code: 'REQUEST_TIMED_OUT' }, 'another epoch has committed another record there')
 })
 
+t.test(
+  'written is what a kill of the process leaves: not what waits behind a move of the start',
+  async (t) => {
+    const broker = new Broker()
+    let replica = await broker.open()
+    await broker.clock.advance(0)
+    propose(replica, [], 'trimmed')
+    await broker.clock.advance(0)
+    let journalSynced = (): void => {}
+    broker.device = ({ kind, path }) =>
+      kind === 'sync' && path.endsWith('/journal')
+        ? new Promise((resolve) => {
+            journalSynced = resolve
+          })
+        : Promise.resolve()
+    const raised = replica.raiseStart(1)
+    const { endOffset, epoch } = replica.propose(batchOf('kept'))
+    const fates: string[] = []
+    replica.onWritten(endOffset, epoch, (refused) => fates.push(refused?.code ?? 'written'))
+    await broker.clock.advance(10)
+    t.same(fates, [], 'it is in memory')
+    journalSynced()
+    broker.device = () => Promise.resolve()
+    await Promise.all([raised, broker.clock.advance(10)])
+    t.same(fates, ['written'])
+    let answer: Refused | null | undefined
+    replica.onWritten(endOffset, epoch, (refused) => {
+      answer = refused
+    })
+    t.equal(answer, null, 'what is written calls back at once')
+    broker.kill()
+    replica = await broker.open()
+    await broker.clock.advance(0)
+    t.same(await valuesOf(replica), ['kept'])
+
+    broker.device = ({ kind, path }) =>
+      kind === 'sync' && path.endsWith('/journal') ? new Promise(() => {}) : Promise.resolve()
+    propose(replica, [], 'next')
+    await broker.clock.advance(10)
+    replica.raiseStart(2).catch(() => {}) // the process dies before
+    const late = replica.propose(batchOf('late'))
+    replica.onWritten(late.endOffset, late.epoch, (refused) => fates.push(refused?.code ?? 'written'))
+    await broker.clock.advance(10)
+    broker.kill()
+    broker.device = () => Promise.resolve()
+    replica = await broker.open()
+    await broker.clock.advance(0)
+    t.same(await valuesOf(replica), ['next'], 'late was in no file')
+    t.same(fates, ['written'], 'and nobody was told that it was')
+  },
+)
+
 t.test('a failed sync: never acknowledged, never tried again, offline (R-15)', async (t) => {
   const broker = new Broker()
   const replica = await broker.open()

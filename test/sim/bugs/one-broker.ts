@@ -12,7 +12,7 @@ import { ProducerSnapshots } from '../../../src/log/producer-snapshots.ts'
 import { Producers } from '../../../src/log/producers.ts'
 import { Segment } from '../../../src/log/segment.ts'
 import { Member } from '../../../src/replica/member.ts'
-import { type OnCommitted, Waiters } from '../../../src/replica/waiters.ts'
+import { type OnSettled, Waiters } from '../../../src/replica/waiters.ts'
 import type { Fault } from '../faults.ts'
 import type { Bug } from './bug.ts'
 import { getter, method, together } from './patch.ts'
@@ -40,7 +40,7 @@ export const oneBrokerBugs: readonly Bug[] = [
       Member.prototype,
       'onCommitted',
       (original) =>
-        function (end: number, epoch: number, callback: OnCommitted) {
+        function (end: number, epoch: number, callback: OnSettled) {
           if (end <= this.log.end) callback(null)
           else original.call(this, end, epoch, callback)
         },
