@@ -205,8 +205,12 @@ const isWildcard = (host: string) => host === '0.0.0.0' || host === '::' || host
 /** A wildcard is no address to connect to. */
 const reachable = (host: string) => (isWildcard(host) ? '127.0.0.1' : host)
 
-/** Half of what the system allows is for the logs, the other half for connections. */
+/** Each costs about 2 KiB, most of it the kernel's; so many partitions no broker has. */
+const filesOpenMost = 65_536
+
+/** Three quarters of what the system allows are for the logs, the rest for connections. */
 function openFilesMax(settings: Settings): number {
   const asked = settings.get('lograft.files.open.max')
-  return asked > 0 ? Math.max(2, asked) : Math.max(16, Math.min(4096, Math.floor(openFilesLimit() / 2)))
+  if (asked > 0) return Math.max(2, asked)
+  return Math.max(16, Math.min(filesOpenMost, Math.floor(openFilesLimit() * 0.75)))
 }

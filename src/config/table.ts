@@ -122,7 +122,7 @@ export const table = {
   'log.retention.check.interval.ms': long(300_000, 'How often retention looks, ms.', { min: 1 }),
   'lograft.files.open.max': int(
     0,
-    'Open files of all logs together; 0 takes half of what the system allows this process, at most 4096.',
+    'Open files of all logs together; 0 takes three quarters of what the system allows this process, at most 65536.',
     { min: 0 },
   ),
   'lograft.tail.bytes.max': int(

@@ -3,7 +3,8 @@
  * and segments.
  *
  * `open` gives a File that takes a descriptor when it is used and may lose it to another in between; nobody
- * notices. The least recently used goes first, those without unsynced writes before the others.
+ * notices. Those without unsynced writes go before the others, and who was used since he was last looked at is passed over
+ * once (the clock algorithm): using a file moves nothing, however many are open.
  *
  * A file with unsynced writes may be closed, too (a turn can write to more partitions than there are
  * descriptors): its pages stay dirty in the kernel, fdatasync works on the file and not on the descriptor,
@@ -26,9 +27,9 @@ export class FilePool {
   readonly #openMax: number
   /** Reads and syncs under way at the same time: some descriptors are left for the synchronous calls. */
   readonly #busyMax: number
-  /** What is open, in the order of use: without unsynced writes, and with. Thousands of partitions make a search cost more than a write. */
-  readonly #clean = new Set<PooledFile>()
-  readonly #dirty = new Set<PooledFile>()
+  /** What is open: without unsynced writes, and with. Thousands of partitions make a search among both cost more than a write. */
+  readonly #clean = new Ring()
+  readonly #dirty = new Ring()
   readonly #waiting: (() => void)[] = []
   #busy = 0
 
@@ -54,17 +55,17 @@ export class FilePool {
     if (file.handle === null) {
       if (this.openCount >= this.#openMax) this.#evict()
       file.handle = this.#disk.open(file.path, file.mode)
-    }
-    this.used(file)
+      this.sort(file)
+      file.isUsed = false
+    } else file.isUsed = true
     return file.handle
   }
 
-  /** An open file comes last in the order of use. For PooledFile. */
-  used(file: PooledFile): void {
-    this.#clean.delete(file)
-    this.#dirty.delete(file)
-    const open = file.isDirty ? this.#dirty : this.#clean
-    open.add(file)
+  /** An open file has unsynced writes now, or none any more. For PooledFile. */
+  sort(file: PooledFile): void {
+    const [to, from] = file.isDirty ? [this.#dirty, this.#clean] : [this.#clean, this.#dirty]
+    from.delete(file)
+    to.add(file)
   }
 
   release(file: PooledFile): void {
@@ -100,15 +101,40 @@ export class FilePool {
   }
 
   #evict(): void {
-    const victim = firstIdle(this.#clean) ?? firstIdle(this.#dirty)
+    const victim = this.#clean.idle() ?? this.#dirty.idle()
     assert(victim !== null, 'a file pool has an idle file, as fewer are busy than may be open')
     this.release(victim)
   }
 }
 
-function firstIdle(files: ReadonlySet<PooledFile>): PooledFile | null {
-  for (const file of files) if (file.busy === 0) return file
-  return null
+/** Open files, and a hand that goes round among them. */
+class Ring {
+  readonly #files = new Set<PooledFile>()
+  #hand = this.#files.values()
+
+  get size(): number {
+    return this.#files.size
+  }
+
+  add(file: PooledFile): void {
+    this.#files.add(file)
+  }
+
+  delete(file: PooledFile): void {
+    this.#files.delete(file)
+  }
+
+  /** One that nobody uses at the moment, nor has since the hand was there last; null when all are busy. */
+  idle(): PooledFile | null {
+    // Twice round: the first time it may only take note that nobody has used them since.
+    for (let left = 2 * (this.#files.size + 1); left > 0; left--) {
+      const { value: file } = this.#hand.next()
+      if (file === undefined) this.#hand = this.#files.values()
+      else if (file.isUsed && file.busy === 0) file.isUsed = false
+      else if (file.busy === 0) return file
+    }
+    return null
+  }
 }
 
 class PooledFile implements File {
@@ -116,6 +142,8 @@ class PooledFile implements File {
   readonly #pool: FilePool
   mode: 'read' | 'write' | 'create'
   handle: File | null = null
+  /** Since it was opened, or the pool last looked for one that can be closed. */
+  isUsed = false
   /** Reads and syncs under way. */
   busy = 0
   #writes = 0
@@ -156,7 +184,7 @@ class PooledFile implements File {
         return handle.sync()
       })
       this.#syncedWrites = Math.max(this.#syncedWrites, writes)
-      if (this.handle !== null) this.#pool.used(this)
+      if (this.handle !== null) this.#pool.sort(this)
     } catch (error) {
       this.#failure = error as Faulted
       throw error
@@ -179,7 +207,9 @@ class PooledFile implements File {
 
   #forWriting(): File {
     this.#checkWritable()
+    const wasClean = !this.isDirty
     this.#writes++
+    if (wasClean && this.handle !== null) this.#pool.sort(this)
     const handle = this.#pool.acquire(this)
     // It exists now. Had somebody removed it meanwhile, creating it anew would hide that.
     if (this.mode === 'create') this.mode = 'write'
