@@ -80,6 +80,7 @@ export class Announcements {
   /** Something about a partition has changed; called often. */
   advanced(partition: Partition): void {
     const { replica, topic, index } = partition
+    if (replica.isReady && partition.announcedEpoch === replica.epoch) return
     const said = this.#said.get(keyOf(topic.id, index))
     if (replica.isReady) {
       if (said?.epoch === replica.epoch) return
@@ -126,8 +127,10 @@ export class Announcements {
     })
   }
 
-  #say({ topic, index, replica }: Partition, epoch: number): void {
+  #say(partition: Partition, epoch: number): void {
     const { leaders, nodeId } = this.#options
+    const { topic, index, replica } = partition
+    partition.announcedEpoch = epoch
     const isr = [...replica.inSync]
     const entry = { topicId: topic.id, index, epoch, isr }
     const key = keyOf(topic.id, index)

@@ -19,6 +19,7 @@ import type { DataFolder } from './data-folder.ts'
 import type { DiskSpace } from './disk-space.ts'
 import { isInternalTopic } from './internal-topics.ts'
 import { Partition } from './partition.ts'
+import { PartitionTable } from './partition-table.ts'
 
 export interface HostedOptions {
   readonly nodeId: number
@@ -51,7 +52,7 @@ const inFlightMax = 16
 
 export class HostedPartitions {
   readonly #options: HostedOptions
-  readonly #serving = new Map<string, Partition>()
+  readonly #serving = new PartitionTable<Partition>()
   /** Every opening under way or done, so that nobody opens a partition twice. null: it is offline. */
   readonly #openings = new Map<string, Promise<Partition | null>>()
   /** Why a partition that should be here serves nobody: its disk failed, or its log is damaged. */
@@ -78,10 +79,10 @@ export class HostedPartitions {
 
   /** Also one that the disk has failed since it was opened: it says so itself. */
   get(topicId: string, index: number): Partition | undefined {
-    return this.#serving.get(keyOf(topicId, index))
+    return this.#serving.get(topicId, index)
   }
 
-  all(): IterableIterator<Partition> {
+  all(): Iterable<Partition> {
     return this.#serving.values()
   }
 
@@ -156,7 +157,7 @@ export class HostedPartitions {
       }
       // The topic's settings may have changed meanwhile, and the change passed over a partition that was not there yet.
       this.#configure(partition)
-      this.#serving.set(key, partition)
+      this.#serving.set(topic.id, index, partition)
       replica.onAdvance(() => {
         if (replica.fault !== null) this.#offline(topic, index, replica.fault)
         this.#listener(partition)
@@ -229,10 +230,7 @@ export class HostedPartitions {
 
   /** Those that met the end of the disk: there may be room now. */
   get full(): { readonly topicId: string; readonly index: number }[] {
-    return [...this.#faults].flatMap(([key, { cause }]) => {
-      const at = key.lastIndexOf('-')
-      return isFull(cause) ? [{ topicId: key.slice(0, at), index: Number(key.slice(at + 1)) }] : []
-    })
+    return [...this.#faults].flatMap(([key, { cause }]) => (isFull(cause) ? [placeOf(key)] : []))
   }
 
   /** Closes a partition that is offline: the next `open` tries again. */
@@ -321,21 +319,24 @@ export class HostedPartitions {
 
   async #closeAll(keys: readonly string[]): Promise<void> {
     // Who waits at any of them is told at once.
-    for (const key of keys) {
-      this.#serving.get(key)?.close()
-      this.#serving.delete(key)
-    }
+    for (const key of keys) this.#serveNoMore(key)
     for (let at = 0; at < keys.length; at += inFlightMax) {
       await Promise.all(
         keys.slice(at, at + inFlightMax).map(async (key) => {
           const partition = await this.#openings.get(key)
           // It may have begun to serve while we waited for it.
-          this.#serving.delete(key)
+          this.#serveNoMore(key)
           partition?.close()
           if (partition) await this.closeReplica(partition.name, partition.replica)
         }),
       )
     }
+  }
+
+  #serveNoMore(key: string): void {
+    const { topicId, index } = placeOf(key)
+    this.#serving.get(topicId, index)?.close()
+    this.#serving.delete(topicId, index)
   }
 
   /** A log that cannot be closed in good order is checked at the next start; the others must still be closed. */
@@ -360,6 +361,11 @@ function isFull(cause: unknown): boolean {
 
 export function keyOf(topicId: string, index: number): string {
   return `${topicId}-${index}`
+}
+
+function placeOf(key: string): { topicId: string; index: number } {
+  const at = key.lastIndexOf('-')
+  return { topicId: key.slice(0, at), index: Number(key.slice(at + 1)) }
 }
 
 /** @throws UnknownSettings */

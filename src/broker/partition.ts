@@ -66,6 +66,8 @@ export class Partition {
   readonly replica: Replica
   /** '<topic name>-<index>', for people. */
   readonly name: string
+  /** In which other brokers were told who leads; for announcements.ts, which is asked after every turn. */
+  announcedEpoch = -1
   readonly #onDamaged: (fault: Faulted) => void
   readonly #onEvent: (event: BrokerEvent) => void
   readonly #watchers = new Set<PartitionWatcher>()

@@ -125,6 +125,7 @@ export class Heartbeats<Entries> {
   }
 
   #maybeConfirm(): void {
+    if (!this.#isConfirming) return
     const { asked, sentMs } = this.#round
     // (Until a follower has answered, its `contactMs` is only when it was first followed.)
     if (this.#reached(Infinity, ({ answeredMs }) => answeredMs) < sentMs) return

@@ -11,7 +11,7 @@ import { assert } from '../base/assert.ts'
 import { Change } from './change.ts'
 import type { Event } from './event.ts'
 import { Heartbeats } from './heartbeats.ts'
-import { haveSame, isJoint, isVoter, members } from './membership.ts'
+import { haveSame, isJoint, isSoleVoter, isVoter, members } from './membership.ts'
 import type { Appended, Conflict, HeartbeatReply, Message } from './message.ts'
 import { reached } from './quorum.ts'
 import { Replication } from './replication.ts'
@@ -41,6 +41,8 @@ export class Leader<Entries> implements Role<Entries> {
   #change: Change | null = null
   /** Who receives the log was last made out for this configuration, and whether it was committed then. */
   #known = { position: -2, isCommitted: false }
+  /** A sole voter that nobody follows and of whom nothing is asked: there is nobody to be told what a turn has brought. */
+  #isAlone = false
   #nowMs: number
   #transferTo = -1
   #transferEndsMs = Infinity
@@ -161,6 +163,7 @@ export class Leader<Entries> implements Role<Entries> {
   /** Is it still the leader? Answered by `Ready.confirmed`, or never. */
   confirm(question: number, nowMs: number): void {
     this.#nowMs = nowMs
+    this.#isAlone = false
     if (this.isReady) this.#heartbeats.ask(question)
   }
 
@@ -204,20 +207,28 @@ export class Leader<Entries> implements Role<Entries> {
 
   /** A turn has added up to this. */
   flush(): void {
+    if (this.#isAlone) return
     if (!this.#maybeChange()) return
     this.#maybeFollowOthers()
     this.#heartbeats.flush(this.#nowMs)
     this.#replication.flush(this.#nowMs)
+    this.#isAlone =
+      isSoleVoter(this.#state.membership, this.#state.id) &&
+      this.#known.isCommitted &&
+      this.#change === null &&
+      this.#replication.followers.size === 0
   }
 
   observe(observers: readonly number[], nowMs: number): void {
     this.#nowMs = nowMs
+    this.#isAlone = false
     this.#observers = observers
     this.#known = { position: -2, isCommitted: false }
   }
 
   changeVoters(voters: readonly number[], nowMs: number): void {
     this.#nowMs = nowMs
+    this.#isAlone = false
     const { membership, extents, settings } = this.#state
     assert(voters.length > 0, 'a quorum has a voter')
     if (this.change !== 'none' || haveSame(voters, membership.voters)) return

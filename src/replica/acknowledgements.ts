@@ -30,7 +30,7 @@ export class Acknowledgements {
     // What waits for a mark before it, or for a cut, is in the log and not yet in a file.
     if (promised === 'written') return this.#log.offsetAt(this.#log.writtenPosition)
     const highWatermark = this.#committed.offset
-    if (this.floor <= majority(this.#raft.membership.voters.length)) return highWatermark
+    if (this.floor <= 1 || this.floor <= majority(this.#raft.membership.voters.length)) return highWatermark
     return Math.min(highWatermark, this.#log.offsetAt(this.#raft.heldBy(this.floor)))
   }
 

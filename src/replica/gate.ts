@@ -7,6 +7,7 @@ export class Gate {
   }
 
   open(): void {
+    if (this.#waiting.length === 0) return
     for (const { resolve } of this.#waiting.splice(0)) resolve()
   }
 

@@ -332,8 +332,8 @@ export class Member implements Replica {
     const told = this.#told
     const hasTurned =
       epoch !== told.epoch || role !== told.role || isReady !== told.isReady || leaderId !== told.leaderId
-    const hasMoved = committed !== 'same' || hasTurned || log.start !== told.start
-    if (hasMoved) this.#told = { role, epoch, isReady, leaderId, start: log.start }
+    const isOther = hasTurned || log.start !== told.start
+    if (isOther) this.#told = { role, epoch, isReady, leaderId, start: log.start }
     this.#voters.settle(isReady, leadershipLost)
     this.#surroundings.turned(this)
     this.#slowLeader?.turn((to, message) => {
@@ -350,7 +350,7 @@ export class Member implements Replica {
     this.#acknowledgements.release()
     this.#starts.maybeRaise(Math.min(this.#raft.highWatermark, log.durablePosition))
     if (isReady) this.#watchers.ready()
-    if (hasMoved) this.#watchers.tell(this)
+    if (isOther || committed !== 'same') this.#watchers.tell(this)
   }
 
   /** The disk has failed this partition. Returns what callers are told. @throws `error` when it is none of the disk's */

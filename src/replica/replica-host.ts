@@ -309,8 +309,9 @@ export class ReplicaHost {
   }
 
   #follow(member: Member): void {
-    if (member.deadlineMs === Infinity) this.#ticking.delete(member)
-    else if (!this.#ticking.has(member) && this.#members.has(member.name)) {
+    if (member.deadlineMs === Infinity) {
+      if (this.#ticking.size > 0) this.#ticking.delete(member)
+    } else if (!this.#ticking.has(member) && this.#members.has(member.name)) {
       this.#ticking.add(member)
       this.#maybeTick()
     }

@@ -28,8 +28,14 @@ export class Uncommitted {
     while ((this.#ends[done] ?? Infinity) <= highWatermark) done++
     if (done === 0) return
     this.#committed = this.#sums[done - 1] as number
-    this.#ends = this.#ends.slice(done)
-    this.#sums = this.#sums.slice(done)
+    // As a rule this is all. (New arrays would outlive the turn, in each of thousands of partitions.)
+    if (done === this.#ends.length) {
+      this.#ends.length = 0
+      this.#sums.length = 0
+    } else {
+      this.#ends = this.#ends.slice(done)
+      this.#sums = this.#sums.slice(done)
+    }
   }
 
   reset(): void {

@@ -35,8 +35,11 @@ export class Waiters {
       this.#first++
       waiter.callback(null)
     }
-    // Moved only when half is spent: each waiter is moved once, on average.
-    if (this.#first * 2 > this.#waiting.length) {
+    // As a rule nobody is left. Else they are moved only when half is spent: each is moved once, on average.
+    if (this.#first === this.#waiting.length) {
+      this.#waiting.length = 0
+      this.#first = 0
+    } else if (this.#first * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#first)
       this.#first = 0
     }
