@@ -69,7 +69,7 @@ export class HotMemory {
 /** Of one log: follows each other without a gap, up to its end. */
 export class HotTail {
   readonly #memory: HotMemory
-  readonly #batches: HotBatch[] = []
+  #batches: HotBatch[] = []
 
   constructor(memory: HotMemory) {
     this.#memory = memory
@@ -83,7 +83,9 @@ export class HotTail {
     }
     const batch = { tail: this, bytes, baseOffset: baseOffset(bytes, 0), nextOffset: nextOffset(bytes, 0) }
     retain(bytes)
-    this.#batches.push(batch)
+    // An empty array would take room for seventeen, and where there are thousands of tails most hold one batch.
+    if (this.#batches.length === 0) this.#batches = [batch]
+    else this.#batches.push(batch)
     this.#memory.take(batch)
   }
 
