@@ -2,16 +2,26 @@
  * Written when a log is closed, removed by the first change after it is opened again: while it is there, the
  * files are exactly what it says, and nothing has to be checked. The sizes in it are compared all the same.
  *
+ * It is not synced, so that a broker with thousands of logs stops within its time. What it vouches for is durable before it is
+ * written; a loss of power that takes the marker, or a part of it, makes the next opening check the log. Nor may one come
+ * back that was removed: what changes a log and leaves all sizes as they were (a cut, and other batches in place of what was cut)
+ * syncs the folder, and with it the removal, before it touches a file; whatever else is written makes a file longer, or the
+ * journal, or is lost with the removal, and then the marker is right.
+ *
+ * The states of producers lie in it, too: a file of their own would have to be synced, as others rely on those.
+ *
  *     uint32 crc32c of the rest, uint8 version, int64 end offset, int64 end position, int64 journal bytes,
- *     uint32 count, segments: int64 base, int64 end, int64 bytes, int64 max timestamp, int64 first append ms, int64 last append ms
+ *     uint32 count, segments: int64 base, int64 end, int64 bytes, int64 max timestamp, int64 first append ms, int64 last append ms,
+ *     producers at the end, see producer-snapshots.ts
  */
 import { Malformed, Reader, Writer } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
-import type { Disk } from '../io/world.ts'
 import type { FilePool } from './file-pool.ts'
 import { cleanName } from './names.ts'
+import { readEntries, sealed, writeEntries } from './producer-snapshots.ts'
+import type { ProducerEntry } from './producers.ts'
 
-const version = 1
+const version = 2
 
 export interface CleanState {
   /** End of the log. */
@@ -19,6 +29,8 @@ export interface CleanState {
   readonly position: number
   readonly journalBytes: number
   readonly segments: readonly CleanSegment[]
+  /** Of all that lies below `offset`. */
+  readonly producers: readonly ProducerEntry[]
 }
 
 export interface CleanSegment {
@@ -31,18 +43,16 @@ export interface CleanSegment {
 }
 
 /** Everything else is durable already. @throws Faulted */
-export async function writeClean(
-  { disk, files, folder }: { readonly disk: Disk; readonly files: FilePool; readonly folder: string },
+export function writeClean(
+  { files, folder }: { readonly files: FilePool; readonly folder: string },
   state: CleanState,
-): Promise<void> {
+): void {
   const file = files.open(`${folder}/${cleanName}`, 'create')
   try {
     file.write(encode(state), 0)
-    await file.sync()
   } finally {
     file.close()
   }
-  await disk.syncFolder(folder)
 }
 
 function encode(state: CleanState): Buffer[] {
@@ -60,10 +70,8 @@ function encode(state: CleanState): Buffer[] {
     writer.nearest64(Math.round(segment.firstAppendMs))
     writer.nearest64(Math.round(segment.lastAppendMs))
   }
-  const content = writer.finish()
-  const crc = Buffer.alloc(4)
-  crc.writeUInt32BE(content.reduce((sum, piece) => crc32c(piece, sum), 0))
-  return [crc, ...content]
+  writeEntries(writer, state.producers)
+  return sealed(writer.finish())
 }
 
 /** null when the bytes are not a whole marker of a version that is known: the log is then checked. */
@@ -86,7 +94,7 @@ export function decodeClean(bytes: Buffer): CleanState | null {
         lastAppendMs: reader.nearest64('last append'),
       })
     }
-    return { offset, position, journalBytes, segments }
+    return { offset, position, journalBytes, segments, producers: readEntries(reader) }
   } catch (error) {
     if (error instanceof Malformed) return null
     throw error

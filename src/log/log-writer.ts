@@ -370,14 +370,16 @@ export class LogWriter {
     this.#owes = true
     await this.#payOff()
     if (this.#isClean) return // nothing has happened since the last close
-    this.#gate.now(() => this.#seal(this.#end, [...this.producers.entries()]))
+    // Of the segment that goes on after the next opening, the index is checked then: it need not be durable.
+    this.#gate.now(() => this.#active?.seal())
     await this.#syncOnce()
-    await this.#gate.wait(() =>
+    this.#gate.now(() =>
       writeClean(this.#options, {
         offset: this.#end,
         position: this.#endPosition,
         journalBytes: this.#journal.bytes,
         segments: this.segments.list,
+        producers: [...this.producers.entries()],
       }),
     )
   }

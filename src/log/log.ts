@@ -163,7 +163,7 @@ export interface Log {
   configure(settings: LogSettings): void
   /** Rolls the active segment when `segment.ms` has passed since its first append; called from the ticker. */
   maybeRoll(): boolean
-  /** Writes, syncs, takes a producer snapshot, writes the clean marker, closes. */
+  /** Writes, syncs, leaves the clean marker (with the producer states), closes. */
   close(): Promise<void>
 }
 

@@ -1,7 +1,7 @@
 /**
  * Producer states beside the log, so that after a restart only what follows has to be read.
- * `<offset>.producers` holds the states of everything below that offset. Written when a segment is sealed and
- * when the log closes. The last two are kept, and one for each segment, where it begins: when the log begins there one day, nothing
+ * `<offset>.producers` holds the states of everything below that offset. Written when a segment is sealed. (A log that closes leaves
+ * them in its marker, clean-marker.ts.) The last two are kept, and one for each segment, where it begins: when the log begins there one day, nothing
  * else tells of what lay below, and neither the barrier, which is written lazily, nor a truncation has to leave a later one of use.
  *
  *     uint32 crc32c of the rest, uint8 version, int64 offset, int32 epoch of the unit before it, uint32 count, entries
@@ -179,8 +179,13 @@ export function encode(snapshot: ProducerSnapshot): Buffer[] {
   writer.int8(version)
   writer.int64(snapshot.offset)
   writer.int32(snapshot.epoch)
-  writer.uint32(snapshot.entries.length)
-  for (const entry of snapshot.entries) {
+  writeEntries(writer, snapshot.entries)
+  return sealed(writer.finish())
+}
+
+export function writeEntries(writer: Writer, entries: readonly ProducerEntry[]): void {
+  writer.uint32(entries.length)
+  for (const entry of entries) {
     writer.int64(entry.producerId)
     writer.int16(entry.producerEpoch)
     writer.int64(entry.lastOffset)
@@ -196,7 +201,10 @@ export function encode(snapshot: ProducerSnapshot): Buffer[] {
       writer.nearest64(one.timestamp)
     }
   }
-  const content = writer.finish()
+}
+
+/** A checksum of `content` and `content`. */
+export function sealed(content: readonly Buffer[]): Buffer[] {
   const crc = Buffer.alloc(4)
   crc.writeUInt32BE(content.reduce((sum, piece) => crc32c(piece, sum), 0))
   return [crc, ...content]
@@ -210,13 +218,18 @@ export function decode(bytes: Buffer): ProducerSnapshot | null {
   try {
     const offset = reader.int64('offset')
     const epoch = reader.int32('epoch')
-    const entries: ProducerEntry[] = []
-    for (let left = reader.uint32('count'); left > 0; left--) entries.push(readEntry(reader))
-    return { offset, epoch, entries }
+    return { offset, epoch, entries: readEntries(reader) }
   } catch (error) {
     if (error instanceof Malformed) return null
     throw error
   }
+}
+
+/** @throws Malformed */
+export function readEntries(reader: Reader): ProducerEntry[] {
+  const entries: ProducerEntry[] = []
+  for (let left = reader.uint32('count'); left > 0; left--) entries.push(readEntry(reader))
+  return entries
 }
 
 function readEntry(reader: Reader): ProducerEntry {

@@ -82,9 +82,12 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
 
   const snapshots = new ProducerSnapshots(options, found, base.offset)
   const producers = new Producers(settings(), () => clock.now())
-  const snapshot = snapshots.newest(floor?.offset ?? base.offset, (offset) =>
-    offset <= base.offset ? null : journal.marks.epochAt(offset - 1),
-  )
+  const snapshot =
+    clean !== null
+      ? { offset: clean.offset, entries: clean.producers }
+      : snapshots.newest(floor?.offset ?? base.offset, (offset) =>
+          offset <= base.offset ? null : journal.marks.epochAt(offset - 1),
+        )
   if (snapshot !== null) producers.restore(snapshot.entries, snapshot.offset)
 
   const examiner = new Examiner({
