@@ -320,17 +320,17 @@ export class HostedPartitions {
   async #closeAll(keys: readonly string[]): Promise<void> {
     // Who waits at any of them is told at once.
     for (const key of keys) this.#serveNoMore(key)
-    for (let at = 0; at < keys.length; at += inFlightMax) {
-      await Promise.all(
-        keys.slice(at, at + inFlightMax).map(async (key) => {
-          const partition = await this.#openings.get(key)
-          // It may have begun to serve while we waited for it.
-          this.#serveNoMore(key)
-          partition?.close()
-          if (partition) await this.closeReplica(partition.name, partition.replica)
-        }),
-      )
+    const left = keys.values()
+    const closeThose = async (): Promise<void> => {
+      for (const key of left) {
+        const partition = await this.#openings.get(key)
+        // It may have begun to serve while we waited for it.
+        this.#serveNoMore(key)
+        partition?.close()
+        if (partition) await this.closeReplica(partition.name, partition.replica)
+      }
     }
+    await Promise.all(Array.from({ length: inFlightMax }, closeThose))
   }
 
   #serveNoMore(key: string): void {
