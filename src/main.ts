@@ -14,6 +14,7 @@ import { openFilesLimit } from './io/node-limits.ts'
 import { nodeWorld } from './io/node-world.ts'
 import type { Disk, Net, World } from './io/world.ts'
 import { HotMemory } from './log/hot-tail.ts'
+import { ReadAheadMemory } from './log/read-ahead-memory.ts'
 import { Server } from './server/server.ts'
 
 export { DataFolderRefused } from './broker/data-folder-refused.ts'
@@ -91,13 +92,14 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
     bytesMax: settings.get('lograft.tail.bytes.max'),
     batchBytesMin: settings.get('lograft.tail.batch.bytes.min'),
   })
+  const ahead = new ReadAheadMemory(settings.get('lograft.read.ahead.bytes.max'))
   const broker = await LocalBroker.open({
     nodeId,
     world,
     dataDir,
     settings,
     openFilesMax: openFilesMax(settings),
-    hot,
+    logMemory: { hot, ahead },
     voters: options.voters ?? [],
     peer: peerPort(options, world),
     onEvent,
@@ -135,6 +137,7 @@ export async function startBroker(options: StartOptions): Promise<RunningBroker>
         ...server.memory,
         fetchesParked: broker.purgatory.size,
         tailBytes: hot.bytes,
+        aheadBytes: ahead.bytes,
         loop: loop === null ? null : { recent: loop.recent, sinceStart: loop.sinceStart },
       }),
       retired: retired.then(stop),

@@ -13,6 +13,8 @@ export interface Figures {
   readonly fetchesParked: number
   /** What was appended last, and is read from memory. */
   readonly tailBytes: number
+  /** What was read ahead of consumers further back. */
+  readonly aheadBytes: number
   /** How late the event loop was, in the last window and since the start; null where time is not the machine's. */
   readonly loop: { readonly recent: Delay; readonly sinceStart: Delay } | null
 }

@@ -8,9 +8,8 @@ import type { Settings } from '../config/settings.ts'
 import { type TopicSettings, topicSettings } from '../config/topic-settings.ts'
 import type { World } from '../io/world.ts'
 import type { FilePool } from '../log/file-pool.ts'
-import type { HotMemory } from '../log/hot-tail.ts'
 import type { LogSettings } from '../log/log.ts'
-import { openLog } from '../log/segmented-log.ts'
+import { type LogMemory, openLog } from '../log/segmented-log.ts'
 import { type ClusterState, type Topic, votersAtOpen } from '../machines/cluster/state.ts'
 import type { Replica, ReplicaSettings } from '../replica/replica.ts'
 import type { ReplicaHost } from '../replica/replica-host.ts'
@@ -31,7 +30,7 @@ export interface HostedOptions {
   readonly image: Readonly<ClusterState>
   readonly space: Pick<DiskSpace, 'refusal' | 'take'>
   /** For the tails of all logs. */
-  readonly hot: HotMemory
+  readonly logMemory: LogMemory
   readonly onEvent: (event: BrokerEvent) => void
 }
 
@@ -214,7 +213,7 @@ export class HostedPartitions {
       world,
       folder,
       files,
-      hot: this.#options.hot,
+      memory: this.#options.logMemory,
       settings: logSettings(settings, this.#options.settings),
       onEvent: (event) => onEvent({ partition: name, ...event }),
     })

@@ -10,7 +10,7 @@ import { uuidOf } from '../base/uuid.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Net, World } from '../io/world.ts'
 import { FilePool } from '../log/file-pool.ts'
-import type { HotMemory } from '../log/hot-tail.ts'
+import type { LogMemory } from '../log/segmented-log.ts'
 import { type ClusterState, emptyClusterState } from '../machines/cluster/state.ts'
 import { PeerNetwork } from '../peers/peer-network.ts'
 import { peerSettingsOf } from '../peers/settings.ts'
@@ -46,7 +46,7 @@ export interface LocalBrokerOptions {
   readonly settings: Settings
   readonly openFilesMax: number
   /** For the tails of all logs. */
-  readonly hot: HotMemory
+  readonly logMemory: LogMemory
   /** The controllers that the cluster begins with; [] for a broker that begins by itself, or knows them from before. */
   readonly voters: readonly Voter[]
   /** The way to other brokers. */
@@ -108,7 +108,7 @@ export class LocalBroker implements Broker {
 
   /** @throws DataFolderRefused, Faulted */
   static async open(options: LocalBrokerOptions): Promise<LocalBroker> {
-    const { world, nodeId, dataDir, settings, onEvent, openFilesMax, hot, voters, peer } = options
+    const { world, nodeId, dataDir, settings, onEvent, openFilesMax, logMemory, voters, peer } = options
     const folder = await DataFolder.open(world, dataDir, nodeId, () => uuidOf(world.random.bytes(16)), voters)
     const { diskId } = folder.identity
     let network: PeerNetwork | null = null
@@ -146,7 +146,7 @@ export class LocalBroker implements Broker {
         onRoom: () => broker?.reopenFull(),
         onEvent,
       })
-      const hosting = { nodeId, world, folder, files, hot, host, settings, image, space, onEvent }
+      const hosting = { nodeId, world, folder, files, logMemory, host, settings, image, space, onEvent }
       const partitions = new HostedPartitions(hosting)
       const follower = new ImageFollower(image)
       const clusterLog = await openClusterLog(hosting, partitions, {

@@ -131,6 +131,11 @@ export const table = {
     { min: 0 },
   ),
   'lograft.tail.batch.bytes.min': int(4096, 'Smaller batches are not kept there, bytes.', { min: 1 }),
+  'lograft.read.ahead.bytes.max': int(
+    16_777_216,
+    'Memory for what is read ahead of consumers far behind the end, of all logs together, bytes. 0: none.',
+    { min: 0 },
+  ),
   'lograft.buffers.bytes.max': int(
     33_554_432,
     'Memory that is kept to be used again for what is read from sockets and files, bytes. 0: none.',

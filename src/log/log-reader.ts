@@ -1,9 +1,12 @@
 /** Reading a log that is being written: nothing here changes it. */
 import { type BufferPool, release } from '../base/buffer-pool.ts'
 import { Refused } from '../base/errors.ts'
-import { type ReadContext, readRun, Stale } from './batch-reader.ts'
+import type { Clock } from '../io/world.ts'
+import { type ReadContext, type ReadLimits, type Run, readRun, Stale } from './batch-reader.ts'
 import type { LogSettings, ReadBatches, RecordPlace } from './log.ts'
 import type { Marks } from './marks.ts'
+import { ReadAhead } from './read-ahead.ts'
+import type { ReadAheadMemory } from './read-ahead-memory.ts'
 import type { Segment } from './segment.ts'
 import type { Segments } from './segments.ts'
 import { findMaxTimestamp, findTime, type LookupOptions } from './time-lookup.ts'
@@ -20,21 +23,36 @@ export interface Readable {
   readonly marks: Pick<Marks, 'epochOf'>
 }
 
+/** So near to the end the batches are counted, and not just the entries of the index: a consumer may wait for a few bytes more. */
+const exactBytes = 1024 * 1024
+
+export interface LogReaderOptions {
+  readonly settings: () => LogSettings
+  /** What was written last is in the page cache: this much is read at once, which takes microseconds. */
+  readonly warmBytes: number
+  readonly buffers: BufferPool
+  readonly clock: Pick<Clock, 'monotonic'>
+  readonly aheadMemory: ReadAheadMemory
+}
+
 export class LogReader {
   readonly #log: Readable
   readonly #settings: () => LogSettings
   readonly #warmBytes: number
   readonly #buffers: BufferPool
+  readonly #ahead: ReadAhead
 
-  /**
-   * @param warmBytes what was written last is in the page cache: this much is read at once, which takes
-   * microseconds
-   */
-  constructor(log: Readable, settings: () => LogSettings, warmBytes: number, buffers: BufferPool) {
+  constructor(log: Readable, { settings, warmBytes, buffers, clock, aheadMemory }: LogReaderOptions) {
     this.#log = log
     this.#settings = settings
     this.#warmBytes = warmBytes
     this.#buffers = buffers
+    this.#ahead = new ReadAhead({
+      memory: aheadMemory,
+      nowMs: () => clock.monotonic(),
+      cuts: () => log.cuts,
+      indexIntervalBytes: () => settings().indexIntervalBytes,
+    })
   }
 
   async read(
@@ -56,11 +74,12 @@ export class LogReader {
       const maxBytes = Math.max(0, limits.maxBytes - bytes)
       try {
         const left = { boundOffset, maxBytes, minOne: limits.minOne && bytes === 0 }
-        const run = await readRun(segment, nextOffset, left, this.#context())
+        const run = await this.#readRun(segment, nextOffset, left)
         if (run === null) break
         batches.push(run.bytes)
         bytes += run.bytes.length
         nextOffset = run.nextOffset
+        if (!run.mayGoOn) break
       } catch (error) {
         if (!(error instanceof Stale) && !segment.isRemoved) throw error
         batches.length = 0
@@ -69,6 +88,40 @@ export class LogReader {
       }
     }
     return { batches, bytes, nextOffset }
+  }
+
+  /** From a window, where there is one; else from the file, more than was asked for when the reader seems to go on. */
+  async #readRun(segment: Segment, offset: number, limits: ReadLimits): Promise<Run | null> {
+    const context = this.#context()
+    const ahead = this.#ahead
+    let found = ahead.cut(segment, offset, limits)
+    while (found === null && ahead.isComing(offset)) {
+      await ahead.coming(offset)
+      if (context.isStale()) throw new Stale()
+      found = ahead.cut(segment, offset, limits)
+    }
+    const isFar = (position: number): boolean => !this.#isWarm(segment, position)
+    if (found === null && ahead.isExpected(offset) && isFar(segment.floorOfOffset(offset).position)) {
+      found = await ahead.read(segment, offset, limits, (more) => readRun(segment, offset, more, context))
+    }
+    if (found !== null) return found.run
+    const run = await readRun(segment, offset, limits, context)
+    if (run !== null && isFar(run.position)) ahead.ended(run.nextOffset)
+    return run
+  }
+
+  /** The log was cut, or begins anew. */
+  cut(): void {
+    this.#ahead.clear()
+  }
+
+  /** Segments have gone. */
+  trimmed(): void {
+    this.#ahead.trimmed()
+  }
+
+  close(): void {
+    this.#ahead.close()
   }
 
   /** See Log.examine. */
@@ -103,12 +156,13 @@ export class LogReader {
     return bytes
   }
 
-  /** Where the batch that holds `offset` begins: exactly where that takes microseconds, else by the index. */
+  /** Where the batch that holds `offset` begins: exactly near the end, else by the index. */
   #positionIn(segment: Segment, offset: number): number {
     if (offset <= segment.baseOffset) return 0
     if (offset >= segment.endOffset) return segment.bytes
     const { position } = segment.floorOfOffset(offset)
-    return this.#isWarm(segment, position) ? segment.locate(offset).position : position
+    const isExact = this.#isWarm(segment, position) && this.#isWithin(exactBytes, segment, position)
+    return isExact ? segment.locate(offset).position : position
   }
 
   offsetForTime(timestamp: number, boundOffset: number): Promise<RecordPlace | null> {
@@ -152,12 +206,16 @@ export class LogReader {
   }
 
   #isWarm(segment: Segment, position: number): boolean {
-    if (position < segment.coldBytes) return false
+    return position >= segment.coldBytes && this.#isWithin(this.#warmBytes, segment, position)
+  }
+
+  /** Whether a position is among the last so many bytes of the log. */
+  #isWithin(bytes: number, segment: Segment, position: number): boolean {
     const { list } = this.#log.segments
     let behind = segment.bytes - position
-    for (let i = list.length - 1; behind <= this.#warmBytes && i >= 0 && list[i] !== segment; i--) {
+    for (let i = list.length - 1; behind <= bytes && i >= 0 && list[i] !== segment; i--) {
       behind += list[i]?.bytes ?? 0
     }
-    return behind <= this.#warmBytes
+    return behind <= bytes
   }
 }

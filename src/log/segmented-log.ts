@@ -9,7 +9,16 @@ import type * as face from './log.ts'
 import { LogReader } from './log-reader.ts'
 import { LogWriter } from './log-writer.ts'
 import { encode as encodeSnapshot } from './producer-snapshots.ts'
+import { ReadAheadMemory } from './read-ahead-memory.ts'
 import { recover } from './recovery.ts'
+
+/** Shared by all logs of the broker. */
+export interface LogMemory {
+  /** What was appended last. */
+  readonly hot: HotMemory
+  /** What is read ahead. */
+  readonly ahead: ReadAheadMemory
+}
 
 export interface OpenLogOptions {
   /** Without `buffers` what is read gets new memory. */
@@ -20,8 +29,8 @@ export interface OpenLogOptions {
   /** Shared by all logs of the broker. */
   readonly files: FilePool
   readonly onEvent?: (event: LogEvent) => void
-  /** Shared by all logs of the broker. Absent: nothing is kept in memory. */
-  readonly hot?: HotMemory
+  /** Absent: nothing is kept in memory. */
+  readonly memory?: LogMemory
   /**
    * Of what this process has written last: read at once, as it is in the page cache. Further back, off the
    * event loop.
@@ -46,22 +55,30 @@ export async function openLog(options: OpenLogOptions): Promise<face.Log> {
   const writer = new LogWriter(context, recovered)
   await writer.settle(recovered.leftovers)
   const warmBytes = options.warmBytes ?? warmBytesDefault
-  const hot = new HotTail(options.hot ?? new HotMemory({ bytesMax: 0, batchBytesMin: 0 }))
+  const memory = options.memory ?? noMemory()
+  const hot = new HotTail(memory.hot)
+  const aheadMemory = memory.ahead
   const buffers = world.buffers ?? noBuffers
   const configure = (next: face.LogSettings): void => {
     log.current = next
   }
-  return new SegmentedLog(writer, { ...context, warmBytes, hot, buffers, configure })
+  return new SegmentedLog(writer, { ...context, warmBytes, hot, aheadMemory, buffers, configure })
+}
+
+function noMemory(): LogMemory {
+  return { hot: new HotMemory({ bytesMax: 0, batchBytesMin: 0 }), ahead: new ReadAheadMemory(0) }
 }
 
 interface SegmentedLogOptions {
   readonly disk: Disk
+  readonly clock: Clock
   readonly files: FilePool
   readonly folder: string
   readonly onEvent: OnLogEvent
   readonly settings: () => face.LogSettings
   readonly warmBytes: number
   readonly hot: HotTail
+  readonly aheadMemory: ReadAheadMemory
   readonly buffers: BufferPool
   readonly configure: (settings: face.LogSettings) => void
 }
@@ -82,7 +99,7 @@ class SegmentedLog implements face.Log {
     this.#options = options
     this.#hot = options.hot
     this.#writer = writer
-    this.#reader = new LogReader(writer, options.settings, options.warmBytes, options.buffers)
+    this.#reader = new LogReader(writer, options)
   }
 
   get start(): number {
@@ -153,15 +170,18 @@ class SegmentedLog implements face.Log {
   truncate(position: number): void {
     this.#writer.truncate(position)
     this.#hot.cut(this.end)
+    this.#reader.cut()
   }
 
-  raiseStart(offset: number): Promise<void> {
-    return this.#writer.raiseStart(offset)
+  async raiseStart(offset: number): Promise<void> {
+    await this.#writer.raiseStart(offset)
+    this.#reader.trimmed()
   }
 
-  reset(start: face.NewStart): Promise<void> {
+  async reset(start: face.NewStart): Promise<void> {
     this.#hot.clear()
-    return this.#writer.reset(start)
+    await this.#writer.reset(start)
+    this.#reader.cut()
   }
 
   maybeRoll(): boolean {
@@ -232,5 +252,6 @@ class SegmentedLog implements face.Log {
     await this.images.idle()
     await this.#writer.close()
     this.#hot.clear()
+    this.#reader.close()
   }
 }

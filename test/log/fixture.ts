@@ -1,13 +1,13 @@
 /** Logs on a simulated disk, and batches to put into them. */
+import type { BufferPool } from '../../src/base/buffer-pool.ts'
 import { SeededRandom } from '../../src/embedded/seeded-random.ts'
 import { SimDisk, type SimDiskOptions } from '../../src/embedded/sim-disk.ts'
 import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
 import type { Disk } from '../../src/io/world.ts'
 import type { LogEvent } from '../../src/log/events.ts'
 import { FilePool } from '../../src/log/file-pool.ts'
-import type { HotMemory } from '../../src/log/hot-tail.ts'
 import type { Log, LogSettings, Mark } from '../../src/log/log.ts'
-import { openLog } from '../../src/log/segmented-log.ts'
+import { type LogMemory, openLog } from '../../src/log/segmented-log.ts'
 import * as batch from '../../src/records/batch.ts'
 import { BatchBuilder, type BatchOptions, readRecords } from '../../src/records/records.ts'
 
@@ -36,7 +36,8 @@ export class Bench {
   /** Small, so that reads leave the event loop, too. */
   readonly warmBytes: number
   settings: LogSettings
-  hot: HotMemory | undefined
+  memory: LogMemory | undefined
+  buffers: BufferPool | undefined
 
   constructor(
     options: SimDiskOptions & {
@@ -88,17 +89,18 @@ export class Bench {
 
 export function openOn(
   disk: Disk,
-  bench: Pick<Bench, 'clock' | 'settings' | 'files' | 'events' | 'warmBytes'> & Partial<Pick<Bench, 'hot'>>,
+  bench: Pick<Bench, 'clock' | 'settings' | 'files' | 'events' | 'warmBytes'> &
+    Partial<Pick<Bench, 'memory' | 'buffers'>>,
   path = folder,
 ): Promise<Log> {
   return openLog({
-    world: { disk, clock: bench.clock },
+    world: { disk, clock: bench.clock, ...(bench.buffers !== undefined && { buffers: bench.buffers }) },
     folder: path,
     settings: bench.settings,
     files: bench.files,
     onEvent: (event) => bench.events.push(event),
     warmBytes: bench.warmBytes,
-    ...(bench.hot !== undefined && { hot: bench.hot }),
+    ...(bench.memory !== undefined && { memory: bench.memory }),
   })
 }
 

@@ -3,6 +3,7 @@ import t from 'tap'
 import { SeededRandom } from '../../src/embedded/seeded-random.ts'
 import { HotMemory } from '../../src/log/hot-tail.ts'
 import type { Log } from '../../src/log/log.ts'
+import { ReadAheadMemory } from '../../src/log/read-ahead-memory.ts'
 import { append, Bench, flush, startEpoch } from './fixture.ts'
 
 const everything = { maxBytes: 1 << 30, minOne: true }
@@ -11,7 +12,7 @@ const everything = { maxBytes: 1 << 30, minOne: true }
 async function twins(seed: number): Promise<{ hot: Log; cold: Log; memory: HotMemory }> {
   const memory = new HotMemory({ bytesMax: 40_000, batchBytesMin: 150 })
   const [one, other] = [new Bench({ seed }), new Bench({ seed })]
-  one.hot = memory
+  one.memory = { hot: memory, ahead: new ReadAheadMemory(0) }
   return { hot: await one.open(), cold: await other.open(), memory }
 }
 
@@ -81,7 +82,7 @@ t.test('the oldest go first, of whichever log, and what is large for nothing is 
   const logs = await Promise.all(
     [1, 2].map(async (seed) => {
       const bench = new Bench({ seed })
-      bench.hot = memory
+      bench.memory = { hot: memory, ahead: new ReadAheadMemory(0) }
       const log = await bench.open()
       startEpoch(log, 1)
       return log

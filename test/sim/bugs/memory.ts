@@ -8,6 +8,12 @@ const hot = (plan: Plan): Plan => {
   return { ...plan, settings: { ...plan.settings, ...tail } }
 }
 
+/** Batches are read from the disk, a few at a time, by brokers that have come back. */
+const fromDisk = (plan: Plan): Plan => ({
+  ...plan,
+  settings: { ...plan.settings, 'lograft.tail.bytes.max': '0', 'lograft.buffers.size.min': '1' },
+})
+
 export const memoryBugs: readonly Bug[] = [
   {
     name: 'memory is used again before the log has written it',
@@ -30,5 +36,11 @@ export const memoryBugs: readonly Bug[] = [
     seed: 0,
     aim: hot,
     edits: [edit('log/hot-tail', 'retain(batch.bytes);', '')],
+  },
+  {
+    name: 'what was read ahead is used again while others read it',
+    seed: 0,
+    aim: fromDisk,
+    edits: [edit('log/read-window', 'retain(run.bytes);', '')],
   },
 ]
