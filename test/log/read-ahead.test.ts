@@ -261,8 +261,30 @@ t.test('a damaged batch concerns only those who come to it', async (t) => {
   }
 })
 
+t.test('damage to what this process wrote is found by who comes to it', async (t) => {
+  const made = bench({ warmBytes: 0 }, 100_000)
+  const log = await filled(made)
+  const before = await log.read(0, { boundOffset: log.end, maxBytes: 3000, minOne: true })
+  made.disk.damage(segmentPath(0), (all) => {
+    all[before.bytes + 16] = 7
+    return all
+  })
+  const reader = new Reader(log)
+  await reader.toTheEnd(5)
+  t.ok(aheadBytes(made) > 0, 'it was read ahead')
+  const behind = new Reader(log, 500, before.nextOffset + 3)
+  t.ok((await behind.step()).bytes > 0, 'what lies behind it is read')
+  const outcome = await reader.toTheEnd().catch((error: unknown) => error)
+  t.ok(outcome instanceof Faulted && outcome.door === 'bytes')
+  const seen = Buffer.concat(reader.seen)
+  t.ok(seen.equals(Buffer.concat(before.batches).subarray(0, seen.length)))
+  t.ok(seen.length > before.bytes - 1000, `${seen.length} of the ${before.bytes} bytes before it`)
+  await log.close()
+})
+
 t.test('a log that is trimmed or closed keeps nothing that has gone', async (t) => {
-  const made = bench({ warmBytes: 0, settings: { segmentBytesMax: 5000 } }, 100_000)
+  const device = new Device()
+  const made = bench({ device: device.done, warmBytes: 0, settings: { segmentBytesMax: 5000 } }, 100_000)
   const log = await filled(made)
   const reader = new Reader(log)
   await reader.toTheEnd(log.end / 2)
@@ -270,8 +292,17 @@ t.test('a log that is trimmed or closed keeps nothing that has gone', async (t) 
   t.ok(before > 0)
   await log.raiseStart(reader.offset)
   t.ok(aheadBytes(made) < before / 2, `${aheadBytes(made)} of ${before}`)
-  const under = reader.step()
+
+  const other = new Reader(log, 500, log.end - 60)
+  await other.step()
+  const kept = aheadBytes(made)
+  let go = (): void => {}
+  device.isReady = new Promise((resolve) => (go = resolve))
+  const under = other.step()
+  const free = made.buffers?.freeBytes ?? 0
   await log.close()
-  await under.catch((error: unknown) => t.ok(error instanceof Faulted))
+  t.equal(made.buffers?.freeBytes, free + kept, 'its memory is used again')
+  go()
+  t.ok((await under).bytes > 0, 'who was reading gets it')
   t.equal(aheadBytes(made), 0)
 })
