@@ -43,8 +43,10 @@ export interface SimDiskOptions {
   readonly capacityBytes?: number
   /** Called before every change and every read that reaches the device; what it returns happens instead. */
   readonly onOperation?: (operation: DiskOperation) => DiskFault | undefined
-  /** When the device is done with a sync or a read: at once, unless somebody says otherwise. */
+  /** When the device is done with a sync, a read, or the next part of a write: at once, unless somebody says otherwise. */
   readonly device?: (operation: DiskOperation) => Promise<void>
+  /** How much of a write is in the file while the device still works on it: half, unless somebody says otherwise. */
+  readonly someOf?: (bytes: number) => number
 }
 
 export class SimDisk {
@@ -141,6 +143,10 @@ export class SimDisk {
   async device(operation: DiskOperation, life: number): Promise<void> {
     await this.#options.device?.(operation)
     if (!this.isAlive(life)) await new Promise<never>(() => {})
+  }
+
+  someOf(bytes: number): number {
+    return this.#options.someOf?.(bytes) ?? bytes >> 1
   }
 
   freeBytes(): number {

@@ -132,6 +132,11 @@ export class SimMount implements Disk {
     return this.#disk.device(operation, this.#life)
   }
 
+  /** How many bytes of a write are in the file while the device still works on it. */
+  someOf(bytes: number): number {
+    return this.#disk.someOf(bytes)
+  }
+
   touch(content: SimContent): void {
     this.#disk.touch(content)
   }
@@ -170,18 +175,26 @@ class SimFile implements File {
 
   write(buffers: readonly Buffer[], position: number): void {
     this.#check('write')
-    let bytes = 0
-    for (const buffer of buffers) bytes += buffer.length
+    const bytes = sizeOf(buffers)
     const fault = this.#mount.faultOf({ kind: 'write', path: this.path, bytes })
-    let left = fault === null ? bytes : fault.written
-    let at = position
-    for (const buffer of buffers) {
-      const piece = buffer.length <= left ? buffer : buffer.subarray(0, left)
-      if (piece.length > 0) this.#content.write(piece, at)
-      at += piece.length
-      left -= piece.length
+    this.#put(buffers, position, 0, fault === null ? bytes : fault.written)
+    if (fault !== null) throw failure(`write ${this.path}`, fault.code)
+  }
+
+  /** Some of it is in the file while the device works on the rest. */
+  async writeAsync(buffers: readonly Buffer[], position: number): Promise<void> {
+    this.#check('write')
+    const bytes = sizeOf(buffers)
+    const operation: DiskOperation = { kind: 'write', path: this.path, bytes }
+    await this.#mount.device(operation)
+    const fault = this.#mount.faultOf(operation)
+    const end = fault === null ? bytes : fault.written
+    const some = Math.min(end, this.#mount.someOf(bytes))
+    this.#put(buffers, position, 0, some)
+    if (some < end) {
+      await this.#mount.device(operation)
+      this.#put(buffers, position, some, end)
     }
-    if (at > position) this.#mount.touch(this.#content)
     if (fault !== null) throw failure(`write ${this.path}`, fault.code)
   }
 
@@ -226,10 +239,27 @@ class SimFile implements File {
     this.#isClosed = true
   }
 
+  /** Writes the bytes of `buffers` from one of them to another; their first belongs to `position`. */
+  #put(buffers: readonly Buffer[], position: number, from: number, to: number): void {
+    let start = 0
+    for (const buffer of buffers) {
+      const piece = buffer.subarray(Math.max(0, from - start), Math.max(0, to - start))
+      if (piece.length > 0) this.#content.write(piece, position + Math.max(from, start))
+      start += buffer.length
+    }
+    if (to > from) this.#mount.touch(this.#content)
+  }
+
   #check(what: string): void {
     if (this.#isClosed) throw failure(`${what} ${this.path}`, 'EBADF')
     this.#mount.check(`${what} ${this.path}`)
   }
+}
+
+function sizeOf(buffers: readonly Buffer[]): number {
+  let bytes = 0
+  for (const buffer of buffers) bytes += buffer.length
+  return bytes
 }
 
 export function failure(operation: string, code: string): Faulted {

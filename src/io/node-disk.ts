@@ -111,8 +111,8 @@ class NodeFile implements File {
   readonly path: string
   readonly #fd: number
   /**
-   * Reads and syncs that the thread pool still works on. The descriptor is given back only after them: the
-   * number would be taken by the next open, and they would read or sync another file.
+   * Reads, writes and syncs that the thread pool still works on. The descriptor is given back only after them: the
+   * number would be taken by the next open, and they would work on another file.
    */
   #pending = 0
   #isClosed = false
@@ -135,9 +135,38 @@ class NodeFile implements File {
         at += written
         if (left === 0) return
         // A nearly full disk takes a part and reports no error (R-44); the next attempt gives the reason.
-        if (written === 0) throw Object.assign(new Error('ENOSPC: nothing was written'), { code: 'ENOSPC' })
+        if (written === 0) throw nothingWritten()
         rest = after(rest, written)
       }
+    })
+  }
+
+  writeAsync(buffers: readonly Buffer[], position: number): Promise<void> {
+    const operation = `write ${this.path}`
+    return new Promise((resolve, reject) => {
+      this.#begin(operation)
+      let rest = buffers
+      let at = position
+      let left = 0
+      for (const buffer of buffers) left += buffer.length
+      const end = (cause: Error | null): void => {
+        this.#finish()
+        if (cause === null) resolve()
+        else reject(new Faulted('disk', operation, { cause }))
+      }
+      const step = (): void => {
+        fs.writev(this.#fd, rest, at, (cause, written) => {
+          if (cause !== null) return end(cause)
+          left -= written
+          at += written
+          if (left === 0) return end(null)
+          if (written === 0) return end(nothingWritten())
+          rest = after(rest, written)
+          step()
+        })
+      }
+      if (left === 0) end(null)
+      else step()
     })
   }
 
@@ -224,6 +253,10 @@ class NodeFile implements File {
   #checkOpen(): void {
     if (this.#isClosed) throw Object.assign(new Error('EBADF: the file is closed'), { code: 'EBADF' })
   }
+}
+
+function nothingWritten(): Error {
+  return Object.assign(new Error('ENOSPC: nothing was written'), { code: 'ENOSPC' })
 }
 
 /** What is left of `buffers` after their first `count` bytes. */

@@ -36,7 +36,7 @@ export interface Timer {
 /**
  * Calls without a promise are synchronous on purpose: on Linux a write or a cached read of some KiB costs
  * 1-10 us, a trip through the thread pool 30-60 us (measured), and order needs no queue. What may really
- * block (sync, cold reads) returns a promise.
+ * block (sync, cold reads, writes where dirty pages have piled up) returns a promise.
  *
  * Every method throws (or rejects with) Faulted('disk', ...) whose cause has Node's `code` (ENOENT, ENOSPC,
  * EIO...). Paths are absolute or relative to the process, with '/' between names.
@@ -75,6 +75,12 @@ export interface File {
    * retried).
    */
   write(buffers: readonly Buffer[], position: number): void
+  /**
+   * As `write`, off the event loop: for writes that take long, or may have to wait for the device. The buffers must not change
+   * until it is done; a crash meanwhile leaves any part of it. What else is written to the same place meanwhile, or cut, may
+   * come before it or after.
+   */
+  writeAsync(buffers: readonly Buffer[], position: number): Promise<void>
   /**
    * Fills `into` from `position`; returns how many bytes there were (less only at the end of the file).
    * Cached reads.

@@ -25,7 +25,7 @@ export interface FilePoolOptions {
 export class FilePool {
   readonly #disk: Pick<Disk, 'open' | 'stat'>
   readonly #openMax: number
-  /** Reads and syncs under way at the same time: some descriptors are left for the synchronous calls. */
+  /** Reads, writes and syncs under way at the same time: some descriptors are left for the synchronous calls. */
   readonly #busyMax: number
   /** What is open: without unsynced writes, and with. Thousands of partitions make a search among both cost more than a write. */
   readonly #clean = new Ring()
@@ -165,6 +165,20 @@ class PooledFile implements File {
     this.#forWriting().write(buffers, position)
   }
 
+  async writeAsync(buffers: readonly Buffer[], position: number): Promise<void> {
+    this.#checkWritable()
+    this.#noteWrite()
+    try {
+      await this.#pool.run(this, (handle) => {
+        this.#exists()
+        return handle.writeAsync(buffers, position)
+      })
+    } finally {
+      // A sync that has ended meanwhile may have missed a part of it.
+      this.#noteWrite()
+    }
+  }
+
   read(into: Buffer, position: number): number {
     this.checkOpen()
     return this.#pool.acquire(this).read(into, position)
@@ -207,13 +221,21 @@ class PooledFile implements File {
 
   #forWriting(): File {
     this.#checkWritable()
+    this.#noteWrite()
+    const handle = this.#pool.acquire(this)
+    this.#exists()
+    return handle
+  }
+
+  #noteWrite(): void {
     const wasClean = !this.isDirty
     this.#writes++
     if (wasClean && this.handle !== null) this.#pool.sort(this)
-    const handle = this.#pool.acquire(this)
-    // It exists now. Had somebody removed it meanwhile, creating it anew would hide that.
+  }
+
+  /** From now on. Had somebody removed it meanwhile, creating it anew would hide that. */
+  #exists(): void {
     if (this.mode === 'create') this.mode = 'write'
-    return handle
   }
 
   #checkWritable(): void {

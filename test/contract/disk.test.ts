@@ -49,6 +49,10 @@ for (const [name, make] of twins) {
       t.equal(into.toString('utf8', 0, 5), 'World')
       t.equal(file.read(into, 100), 0)
       t.equal(await file.readAsync(into, 11), 0)
+      await file.writeAsync([Buffer.from('you, '), Buffer.alloc(0), Buffer.from('W')], 0)
+      await file.writeAsync([], 100)
+      t.equal(file.read(into, 0), 11, 'likewise off the event loop')
+      t.equal(into.toString('utf8', 0, 11), 'you, WWorld')
       file.write([Buffer.from('!')], 14)
       t.equal(file.size(), 15, 'a gap is filled')
       file.read(into, 0)
@@ -58,7 +62,7 @@ for (const [name, make] of twins) {
       t.equal(file.size(), 5)
       file.truncate(7)
       t.equal(file.read(into, 0), 7)
-      t.equal(into.toString('latin1', 0, 7), 'hello\0\0')
+      t.equal(into.toString('latin1', 0, 7), 'you, \0\0')
       file.close()
       file.close()
       t.equal(
@@ -66,6 +70,7 @@ for (const [name, make] of twins) {
         'EBADF',
       )
       await t.rejects(file.sync(), Faulted)
+      await t.rejects(file.writeAsync([Buffer.from('late')], 0), Faulted)
     })
 
     t.test('more buffers than one system call takes', async (t) => {
@@ -76,6 +81,9 @@ for (const [name, make] of twins) {
       const into = Buffer.alloc(all.length)
       t.equal(file.read(into, 0), all.length)
       t.ok(into.equals(all))
+      await file.writeAsync(buffers, 1)
+      t.equal(file.read(into, 1), all.length)
+      t.ok(into.equals(all), 'likewise off the event loop')
       file.close()
     })
 
@@ -153,19 +161,23 @@ for (const [name, make] of twins) {
       t.equal(into.toString(), 'still here')
     })
 
-    t.test('closing does not disturb a read or a sync that is under way', async (t) => {
+    t.test('closing does not disturb a read, a write or a sync that is under way', async (t) => {
       const file = disk.open(`${root}/busy`, 'create')
       file.write([Buffer.alloc(1 << 20, 7)], 0)
       const into = Buffer.alloc(1 << 20)
       const reading = file.readAsync(into, 0)
       const syncing = file.sync()
+      const writing = file.writeAsync([Buffer.alloc(1 << 20, 8), Buffer.alloc(1 << 20, 8)], 1 << 20)
       file.close()
       // Had the descriptor been given back, the next file would get its number.
       const next = disk.open(`${root}/next`, 'create')
       next.write([Buffer.alloc(1 << 20, 9)], 0)
       t.equal(await reading, 1 << 20)
       await syncing
+      await writing
+      t.equal(disk.stat(`${root}/busy`)?.size, 3 << 20)
       t.ok(into.every((byte) => byte === 7))
+      t.equal(next.size(), 1 << 20)
       next.close()
     })
   })

@@ -165,6 +165,43 @@ t.test('a process that was killed: its data stays, its hands are off', async (t)
   t.ok(disk.mount().lock('/lock'), 'its lock is free')
 })
 
+t.test('a crash during a write off the event loop leaves nothing, a part, or all', async (t) => {
+  const buffers = ['ab', 'cdef', '', 'gh'].map((text) => Buffer.from(text))
+  for (const [waits, seen] of [
+    [0, '12'],
+    [1, '12abc'],
+    [2, '12abcdefgh'],
+  ] as const) {
+    // biome-ignore format: one table
+    const held: (() => void)[] = []
+    const disk = new SimDisk({
+      device: () => new Promise((resolve) => held.push(resolve)),
+      someOf: () => 3,
+    })
+    const file = disk.mount().open('/f', 'create')
+    file.write([Buffer.from('12')], 0)
+    const writing = file.writeAsync(buffers, 2)
+    for (let i = 0; i < waits; i++) {
+      held.shift()?.()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    t.equal(text(disk, '/f'), seen)
+    disk.kill()
+    for (const release of held) release()
+    await new Promise((resolve) => setImmediate(resolve))
+    t.equal(text(disk, '/f'), seen, 'and what comes too late has no effect')
+    if (waits === 2) await writing
+  }
+})
+
+t.test('a write off the event loop that does not fit is cut short', async (t) => {
+  const disk = new SimDisk({ capacityBytes: 10, someOf: () => 9 })
+  const file = disk.mount().open('/f', 'create')
+  await file.writeAsync([Buffer.from('123456')], 0)
+  await t.rejects(file.writeAsync([Buffer.from('789'), Buffer.from('abc')], 6), /ENOSPC/)
+  t.equal(text(disk, '/f'), '123456789a')
+})
+
 t.test('a disk of a size: a write that does not fit is cut short', async (t) => {
   const disk = new SimDisk({ capacityBytes: 10 })
   const mount = disk.mount()

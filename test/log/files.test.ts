@@ -120,6 +120,34 @@ t.test(
   },
 )
 
+t.test(
+  'a write off the event loop keeps its descriptor, and is unsynced from its start until after its end',
+  async (t) => {
+    const held: (() => void)[] = []
+    const disk = new SimDisk({
+      device: ({ kind }) =>
+        kind === 'write' ? new Promise((resolve) => held.push(resolve)) : Promise.resolve(),
+    }).mount()
+    const pool = new FilePool({ disk, openMax: 2 })
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => pool.open(name, 'create')) as [File, File, File]
+    const writing = a.writeAsync([Buffer.from('written')], 0)
+    for (const file of [b, c, b, c]) file.write([Buffer.from('x')], 0)
+    disk.remove('a')
+    disk.open('a', 'create')
+    held.shift()?.()
+    await new Promise((resolve) => setImmediate(resolve))
+    const syncing = a.sync() // waits: one may be busy
+    held.shift()?.()
+    await writing
+    await syncing
+    const into = Buffer.alloc(10)
+    t.equal(into.toString('utf8', 0, a.read(into, 0)), 'written', 'to the file that it began with')
+    for (const file of [b, c]) file.read(into, 0)
+    a.close()
+    await t.rejects(a.writeAsync([Buffer.from('late')], 0), Faulted)
+  },
+)
+
 t.test('a file that failed a sync stays failed, even when it is opened again', async (t) => {
   let fails = true
   const disk = new SimDisk({
