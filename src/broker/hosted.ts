@@ -8,16 +8,17 @@ import type { Settings } from '../config/settings.ts'
 import { type TopicSettings, topicSettings } from '../config/topic-settings.ts'
 import type { World } from '../io/world.ts'
 import type { FilePool } from '../log/file-pool.ts'
-import type { LogSettings } from '../log/log.ts'
 import { type LogMemory, openLog } from '../log/segmented-log.ts'
+import type { WritePace } from '../log/write-pace.ts'
 import { type ClusterState, type Topic, votersAtOpen } from '../machines/cluster/state.ts'
-import type { Replica, ReplicaSettings } from '../replica/replica.ts'
+import type { Replica } from '../replica/replica.ts'
 import type { ReplicaHost } from '../replica/replica-host.ts'
 import type { BrokerEvent } from './broker.ts'
 import type { DataFolder } from './data-folder.ts'
 import type { DiskSpace } from './disk-space.ts'
 import { isInternalTopic } from './internal-topics.ts'
 import { Partition } from './partition.ts'
+import { logSettings, replicaSettings, writePace } from './partition-settings.ts'
 import { PartitionTable } from './partition-table.ts'
 
 export interface HostedOptions {
@@ -51,6 +52,7 @@ const inFlightMax = 16
 
 export class HostedPartitions {
   readonly #options: HostedOptions
+  readonly #pace: WritePace
   readonly #serving = new PartitionTable<Partition>()
   /** Every opening under way or done, so that nobody opens a partition twice. null: it is offline. */
   readonly #openings = new Map<string, Promise<Partition | null>>()
@@ -64,6 +66,7 @@ export class HostedPartitions {
 
   constructor(options: HostedOptions) {
     this.#options = options
+    this.#pace = writePace(options.settings, options.world.clock)
   }
 
   /** `listener` hears of every partition here whenever something about its replica has changed. */
@@ -214,6 +217,7 @@ export class HostedPartitions {
       folder,
       files,
       memory: this.#options.logMemory,
+      pace: this.#pace,
       settings: logSettings(settings, this.#options.settings),
       onEvent: (event) => onEvent({ partition: name, ...event }),
     })
@@ -374,26 +378,5 @@ function settingsOf(settings: Settings, topic: Topic): TopicSettings {
   } catch (error) {
     if (!(error instanceof Refused)) throw error
     throw new UnknownSettings('bytes', `read the settings of topic ${topic.name}: ${error.detail}`)
-  }
-}
-
-function logSettings(topic: TopicSettings, settings: Settings): LogSettings {
-  return {
-    segmentBytesMax: topic.segmentBytes,
-    segmentMs: topic.segmentMs,
-    indexIntervalBytes: topic.indexIntervalBytes,
-    indexBytesMax: topic.indexBytesMax,
-    expandedBytesMax: settings.get('lograft.batch.expanded.bytes.max'),
-    producerExpirationMs: settings.get('producer.id.expiration.ms'),
-    producersMax: settings.get('lograft.producers.max'),
-  }
-}
-
-function replicaSettings(topic: TopicSettings, settings: Settings): ReplicaSettings {
-  return {
-    flushMessages: topic.flushMessages,
-    flushMs: topic.flushMs,
-    uncommittedBytesMax: settings.get('lograft.uncommitted.bytes.max'),
-    minInsyncReplicas: topic.minInsyncReplicas,
   }
 }

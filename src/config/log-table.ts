@@ -26,6 +26,14 @@ export const logTable = {
   ),
   'lograft.buffers.size.min': int(4096, 'Smaller reads get memory of their own, bytes.', { min: 1 }),
   'lograft.syncs.in.flight.max': int(4, 'Logs that are synced at the same time.', { min: 1, max: 64 }),
+  'lograft.write.leave.bytes.min': int(524_288, 'Writes of so many bytes leave the event loop.', { min: 1 }),
+  'lograft.write.slow.ms': int(5, 'A write that takes so long: the disk is slow, and all leave, ms.', {
+    min: 1,
+  }),
+  'lograft.write.shadow.ms': int(1000, 'For so long they do, ms; if that comes again soon, twice as long.', {
+    min: 0,
+  }),
+  'lograft.write.shadow.max.ms': int(30_000, 'For so long at most, ms.', { min: 0 }),
   'lograft.batch.expanded.bytes.max': int(
     67_108_864,
     'What a compressed batch may expand to where the broker must look inside, bytes.',

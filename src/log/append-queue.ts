@@ -6,6 +6,7 @@
  * snapshot of the producer states goes with each new segment, and by the time of the write the states are
  * further on.
  */
+import { assert } from '../base/assert.ts'
 import { releaseAll, retain } from '../base/buffer-pool.ts'
 import * as batch from '../records/batch.ts'
 import type { LogSettings } from './log.ts'
@@ -34,6 +35,8 @@ export class AppendQueue {
   #target: { baseOffset: number; bytes: number; firstAppendMs: number; indexBytes: number } | null = null
 
   #isAfterMark = false
+  /** The first run, and its batches as they were when their write began, and where they end. */
+  #leaving: { readonly run: Run; readonly batches: readonly Buffer[]; readonly end: number } | null = null
 
   get isEmpty(): boolean {
     return this.#runs.length === 0
@@ -42,6 +45,11 @@ export class AppendQueue {
   /** The run that is next, if any. */
   get first(): Run | undefined {
     return this.#runs[0]
+  }
+
+  /** Where those end that are being written, what was cut of them included; -1 when there are none. */
+  get leavingEnd(): number {
+    return this.#leaving?.end ?? -1
   }
 
   /** A mark that starts no epoch was appended. */
@@ -58,7 +66,7 @@ export class AppendQueue {
       this.#target = { baseOffset, bytes: 0, firstAppendMs: nowMs, indexBytes: 0 }
       run = { baseOffset, newSegment: { producers: producers() }, isAfterMark, batches: [] }
       this.#runs.push(run)
-    } else if (run === undefined || isAfterMark) {
+    } else if (run === undefined || isAfterMark || run === this.#leaving?.run) {
       run = { baseOffset, newSegment: null, isAfterMark, batches: [] }
       this.#runs.push(run)
     }
@@ -69,16 +77,40 @@ export class AppendQueue {
     this.#target.indexBytes += indexEntryBytes * Math.min(1, bytes.length / settings.indexIntervalBytes)
   }
 
-  /**
-   * Takes what waits, in order: all of it, or (`isHeld`) what lies before the first such mark. A run is written, and let go of, when
-   * the next is asked for.
-   */
-  *take(isHeld: boolean): Generator<Run, void, void> {
-    const held = isHeld ? this.#runs.findIndex((run) => run.isAfterMark) : -1
-    for (const run of this.#runs.splice(0, held < 0 ? this.#runs.length : held)) {
-      yield run
-      releaseAll(run.batches)
-    }
+  /** The run that can be written next; undefined: there is none, or (`isHeld`) it comes after such a mark. */
+  next(isHeld: boolean): Run | undefined {
+    const run = this.#runs[0]
+    return isHeld && run?.isAfterMark ? undefined : run
+  }
+
+  /** The first run is in its file: it is let go of. */
+  written(): void {
+    const run = this.#runs.shift()
+    assert(run !== undefined, 'what is written has waited')
+    releaseAll(run.batches)
+  }
+
+  /** The first run is being written from now on: nothing joins it. Returns its batches, which are used until `landed`. */
+  leave(): readonly Buffer[] {
+    const run = this.#runs[0]
+    assert(run !== undefined && this.#leaving === null, 'one run leaves at a time')
+    const batches = [...run.batches]
+    this.#leaving = { run, batches, end: batch.nextOffset(batches.at(-1) as Buffer, 0) }
+    return batches
+  }
+
+  /** Those of its batches that were not cut meanwhile. */
+  get leaving(): readonly Buffer[] {
+    return this.#leaving?.run.batches ?? []
+  }
+
+  /** It is in its file and let go of. */
+  landed(): void {
+    const leaving = this.#leaving
+    assert(leaving !== null, 'what lands has left')
+    this.#leaving = null
+    if (this.#runs[0] === leaving.run) this.#runs.shift()
+    releaseAll(leaving.batches)
   }
 
   /** Where the batch begins that holds `offset`; null when that one does not wait here. */
@@ -89,6 +121,11 @@ export class AppendQueue {
       return base <= offset ? base : null
     }
     return null
+  }
+
+  /** Nothing is written any more. */
+  drop(): void {
+    this.#runs.length = 0
   }
 
   /** All batches that wait, in order. */
@@ -137,4 +174,10 @@ export class AppendQueue {
       batch.lastOffset(bytes, 0) - target.baseOffset > offsetDeltaMax
     )
   }
+}
+
+export function sizeOf(buffers: readonly Buffer[]): number {
+  let bytes = 0
+  for (const buffer of buffers) bytes += buffer.length
+  return bytes
 }

@@ -33,8 +33,8 @@ export class Gate {
   }
 
   /**
-   * Likewise for what waits for the disk. Only within `inTurn`: nothing else of that kind may be under way. After a fault,
-   * which may have come while this waited for its turn, it is not done any more.
+   * Likewise for what waits for the disk. Only within `inTurn`: nothing else of that kind may be under way, but for one write
+   * of batches (segment-writer.ts). After a fault, which may have come while this waited for its turn, it is not done any more.
    */
   async wait<Value>(action: () => Promise<Value>): Promise<Value> {
     this.check()

@@ -7,6 +7,7 @@
  */
 import { Faulted } from '../base/errors.ts'
 import type { Disk, File } from '../io/world.ts'
+import { sizeOf } from './append-queue.ts'
 import type { FilePool } from './file-pool.ts'
 import { decodeFrame, encodeFrame, type Frame } from './journal-format.ts'
 import type { NewStart, PlacedMark } from './log.ts'
@@ -246,10 +247,4 @@ function replay(marks: Marks, frame: Frame): void {
   if (frame.kind === 'mark') marks.append(frame.placed)
   else if (frame.kind === 'cut') marks.cut(frame.position)
   else marks.raise(frame.base.start, frame.base.offset)
-}
-
-function sizeOf(buffers: readonly Buffer[]): number {
-  let bytes = 0
-  for (const buffer of buffers) bytes += buffer.length
-  return bytes
 }

@@ -1,13 +1,15 @@
 /**
- * All that changes a log. In memory everything happens at once and in order. Two things make files wait:
+ * All that changes a log. In memory everything happens at once and in order. Three things make files wait:
  * - A truncation of durable bytes touches no file before the barrier has been lowered, durably; else a loss of power in
  *   between would leave bytes that look like damage. Meanwhile nothing is written.
  * - A batch behind a mark that starts no epoch waits until that mark is durable (see Journal#isHolding).
+ * - A write away from the event loop (segment-writer.ts) is waited for by the batches behind it; and by a truncation, which
+ *   then takes what was written in vain off the file.
  */
 import { assert } from '../base/assert.ts'
-import type { Faulted } from '../base/errors.ts'
+import { Faulted } from '../base/errors.ts'
 import * as batch from '../records/batch.ts'
-import { AppendQueue } from './append-queue.ts'
+import type { AppendQueue } from './append-queue.ts'
 import { writeClean } from './clean-marker.ts'
 import { Durability } from './durability.ts'
 import { Gate } from './gate.ts'
@@ -16,11 +18,12 @@ import type { Mark, NewStart } from './log.ts'
 import type { Marks } from './marks.ts'
 import { cleanName } from './names.ts'
 import { readProducers } from './producer-replay.ts'
-import type { ProducerEntry, Producers } from './producers.ts'
+import type { Producers } from './producers.ts'
 import type { Recovered, RecoveryOptions } from './recovery.ts'
 import { resetFiles } from './reset.ts'
-import type { Segment } from './segment.ts'
+import { SegmentWriter } from './segment-writer.ts'
 import type { Segments } from './segments.ts'
+import type { WritePace } from './write-pace.ts'
 
 export class LogWriter {
   readonly segments: Segments
@@ -30,9 +33,8 @@ export class LogWriter {
   readonly #recovered: Recovered
   readonly #journal: Journal
   readonly #durability: Durability
-  readonly #queue = new AppendQueue()
-  /** The segment that is written to; null: the next batch begins one. */
-  #active: Segment | null
+  readonly #writer: SegmentWriter
+  readonly #queue: AppendQueue
   #end: number
   #endPosition: number
   #writtenEnd: number
@@ -44,38 +46,48 @@ export class LogWriter {
   readonly #deferred: (() => void)[] = []
   /** `write` could not write all: something must be durable first. */
   #owes = false
+  onWritten: () => void = () => {}
 
-  constructor(options: RecoveryOptions, recovered: Recovered) {
+  constructor(options: RecoveryOptions, recovered: Recovered, pace: WritePace) {
     this.#options = options
     const { folder, onEvent } = options
-    this.#gate = new Gate(({ message }) =>
+    this.#gate = new Gate(({ message }) => {
+      this.#queue.drop()
       onEvent({
         level: 'error',
         event: 'log.faulted',
         message: `${folder}: ${message}; nothing is written to this log any more`,
         folder,
-      }),
-    )
+      })
+    })
     this.#recovered = recovered
     this.#journal = recovered.journal
     this.segments = recovered.segments
     this.producers = recovered.producers
     this.#isClean = recovered.isClean
-    this.#active = this.segments.last ?? null
-    this.#queue.target(this.#active)
-    this.#end = this.#active?.endOffset ?? this.marks.base.offset
+    const active = this.segments.last ?? null
+    this.#end = active?.endOffset ?? this.marks.base.offset
     this.#endPosition = this.marks.positionOf(this.#end)
     this.#writtenEnd = this.#end
     this.#writtenPosition = this.#endPosition
     this.#durability = new Durability({ ...options, ...recovered }, this.#isClean ? this.#endPosition : 0)
-    for (const segment of recovered.touched) this.#durability.noteSegment(segment, segment !== this.#active)
+    for (const segment of recovered.touched) this.#durability.noteSegment(segment, segment !== active)
+    this.#writer = new SegmentWriter({
+      ...options,
+      recovered,
+      durability: this.#durability,
+      gate: this.#gate,
+      pace,
+      onLanded: () => this.#landed(),
+    })
+    this.#queue = this.#writer.queue
   }
 
   /** After a crash what was found may be in the page cache only: makes it durable, others build on it. */
   async settle(leftovers: readonly number[]): Promise<void> {
     if (this.#isClean || this.#journal.bytes === 0) return
     this.#durability.noteFolder()
-    if (leftovers.length > 0) this.#takeSnapshot(this.#end, [...this.producers.entries()])
+    if (leftovers.length > 0) this.#writer.takeSnapshot(this.#end)
     await this.sync()
     for (const baseOffset of leftovers) this.segments.removeFiles(baseOffset)
   }
@@ -148,67 +160,66 @@ export class LogWriter {
     this.#gate.check()
     if (this.#deferred.length === 0) this.#gate.now(() => this.#writeWaiting())
     else this.#owes = true
-    if (this.#owes) this.#gate.inBackground(() => this.#payOff())
+    // What waits for a write that is under way is written when that is done.
+    if (this.#owes && !this.#writer.isAway) this.#gate.inBackground(() => this.#payOff())
   }
 
-  /** Writes all that waits, except for batches behind a mark that must be durable first. */
+  /** Writes all that waits, up to what has to wait longer. */
   #writeWaiting(): void {
     this.#owes = false
     if (this.#writtenPosition === this.#endPosition && !this.#journal.hasWaiting) return
     this.#becomeUnclean()
     this.#journal.write()
-    const nowMs = this.#options.clock.now()
-    for (const run of this.#queue.take(this.#journal.isHolding)) {
-      if (run.newSegment !== null) this.#roll(run.baseOffset, run.newSegment.producers)
-      const segment = this.#active
-      assert(segment !== null && segment.endOffset === run.baseOffset, 'a run continues its segment')
-      segment.append(run.batches, nowMs)
-      this.#durability.noteSegment(segment, false)
-    }
+    if (!this.#writer.isAway) this.#writer.write(this.#journal.isHolding)
     const held = this.#queue.first
     this.#owes = held !== undefined
     this.#writtenEnd = held?.baseOffset ?? this.#end
     this.#writtenPosition = held === undefined ? this.#endPosition : this.marks.positionOf(held.baseOffset)
   }
 
-  /** Makes durable what batches have to wait for, and writes these. */
+  /** Makes durable what batches have to wait for, and writes these: all that have been appended by now. */
   async #payOff(): Promise<void> {
     this.#gate.check()
+    const { writtenPosition, endPosition: until } = this
     while (this.#owes) {
       await this.#settleCuts()
-      if (this.#journal.isHolding) await this.#gate.wait(() => this.#journal.sync())
-      if (this.#deferred.length === 0) this.#gate.now(() => this.#writeWaiting())
+      if (this.#writer.isAway) await this.#writer.landed()
+      else if (this.#journal.isHolding) await this.#gate.wait(() => this.#journal.sync())
+      this.#gate.check()
+      if (this.#deferred.length > 0) continue
+      this.#gate.now(() => this.#writeWaiting())
+      if (this.#writtenPosition >= until && this.#writer.isAway) break
     }
+    if (this.#writtenPosition !== writtenPosition) this.onWritten()
   }
 
-  #roll(baseOffset: number, producers: readonly ProducerEntry[]): void {
-    this.#seal(baseOffset, producers)
-    this.#active = this.segments.add(baseOffset, null)
-    this.#durability.noteFolder()
-  }
-
-  /** Ends the active segment at `offset`, with the states of producers below it. */
-  #seal(offset: number, producers: readonly ProducerEntry[]): void {
-    if (this.#active === null) return
-    this.#active.seal()
-    this.#durability.noteSegment(this.#active, true)
-    this.#active = null
-    this.#takeSnapshot(offset, producers)
-  }
-
-  #takeSnapshot(offset: number, producers: readonly ProducerEntry[]): void {
-    this.#recovered.snapshots.write({ offset, epoch: this.marks.epochAt(offset - 1), entries: producers })
-    this.#durability.noteFolder()
+  /** A write away from the loop is done. Marks that were appended meanwhile are written next, so they do not count yet. */
+  #landed(): void {
+    try {
+      if (this.fault === null) {
+        this.#writtenEnd = this.#queue.first?.baseOffset ?? this.#end
+        const { last } = this.segments
+        if (last !== undefined && last.bytes > 0)
+          this.#writtenPosition = Math.max(
+            this.#writtenPosition,
+            this.marks.positionOf(last.endOffset - 1) + 1,
+          )
+        this.write()
+      }
+    } catch (error) {
+      if (!(error instanceof Faulted)) throw error // it is told by `fault` and by the event
+    }
+    this.onWritten()
   }
 
   maybeRoll(): boolean {
-    const active = this.#active
+    const { active } = this.#writer
     const isBusy = !this.#queue.isEmpty || this.#deferred.length > 0
     if (this.fault !== null || active === null || isBusy) return false
     if (this.#options.clock.now() - active.firstAppendMs <= this.#options.settings().segmentMs) return false
     this.#gate.now(() => {
       this.#becomeUnclean()
-      this.#seal(this.#end, [...this.producers.entries()])
+      this.#writer.seal(this.#end)
       this.#queue.target(null)
     })
     return true
@@ -244,19 +255,21 @@ export class LogWriter {
       if (!this.producers.rollBack(offset)) {
         readProducers({ ...this.#recovered, marks, waiting: this.#queue.batches() }, offset)
       }
-      if (this.#durability.isBelowBarrier(position) || this.#deferred.length > 0) {
-        this.#deferred.push(fileWork)
+      const mustWait = fileWork !== null && this.#writer.isAway
+      if (mustWait || this.#durability.isBelowBarrier(position) || this.#deferred.length > 0) {
+        this.#deferred.push(fileWork ?? (() => {}))
         this.#gate.inBackground(() => this.#settleCuts())
       } else {
-        fileWork()
+        fileWork?.()
       }
     })
   }
 
-  /** Brings the segments in line with a truncation, in memory; returns what is to be done to their files. */
-  #cutSegments(offset: number): () => void {
-    if (offset >= this.#writtenEnd) return () => {}
-    this.#writtenEnd = offset
+  /** Brings the segments in line with a truncation, in memory; returns what is to be done to their files, if anything. */
+  #cutSegments(offset: number): (() => void) | null {
+    // Of what is being written some must come off the file again.
+    const isTorn = offset < this.#queue.leavingEnd
+    if (offset >= this.#writtenEnd && !isTorn) return null
     this.#becomeUnclean()
     const removed = this.segments.takeFrom(offset)
     const active = this.segments.last ?? null
@@ -266,14 +279,16 @@ export class LogWriter {
       assert(place.offset === offset, 'a truncation falls between batches')
       active.cut(place)
     }
-    this.#active = active
-    this.#queue.target(active)
+    this.#writer.resume(active)
+    // Else what still waits goes where the queue has it.
+    if (offset <= this.#writtenEnd) this.#queue.target(active)
+    this.#writtenEnd = Math.min(this.#writtenEnd, offset)
     return () => {
       for (const segment of removed) {
         this.#durability.forget(segment)
         this.segments.remove(segment)
       }
-      if (isCut) {
+      if (active !== null && (isCut || isTorn)) {
         active.file.truncate(active.bytes)
         this.#durability.noteSegment(active, false)
       }
@@ -284,6 +299,7 @@ export class LogWriter {
 
   async #settleCuts(): Promise<void> {
     while (this.#deferred.length > 0) {
+      await this.#writer.landed()
       const count = this.#deferred.length
       await this.#gate.wait(() => this.#durability.lowerBarrier())
       if (this.#deferred.length !== count) continue // cut further meanwhile
@@ -308,7 +324,7 @@ export class LogWriter {
           await this.#journal.rewrite()
           await this.#durability.syncFolder()
         } else if (this.#journal.isDirty) await this.#journal.sync()
-        await this.#keepProducers(base)
+        await this.#writer.keepProducers(base)
       })
       // What was cut meanwhile may lie in a segment that is to go: not before the barrier is lower, and its file is done with.
       while (this.#deferred.length > 0) await this.#settleCuts()
@@ -321,11 +337,12 @@ export class LogWriter {
     await this.#gate.inTurn(async () => {
       await this.#settleCuts()
       await this.#payOff()
+      assert(!this.#writer.isAway, 'nothing is written to a log that is replaced')
       this.#gate.now(() => this.#becomeUnclean())
       await this.#gate.wait(() =>
         resetFiles(this.#recovered, this.#durability, start, () => {
           this.#cuts++
-          this.#active = null
+          this.#writer.resume(null)
           this.#queue.target(null)
           this.#end = this.#writtenEnd = start.offset
           this.#endPosition = this.#writtenPosition = start.position
@@ -334,20 +351,8 @@ export class LogWriter {
     })
   }
 
-  /** What the segments that are to go say of producers survives them. The active one may be among them. */
-  async #keepProducers(offset: number): Promise<void> {
-    const active = this.#active
-    const next = this.#queue.first
-    if (active !== null && active.endOffset <= offset && next?.newSegment !== null) {
-      this.#seal(active.endOffset, next?.newSegment?.producers ?? [...this.producers.entries()])
-      if (next === undefined) this.#queue.target(null)
-    }
-    const { snapshots } = this.#recovered
-    if (snapshots.isDirty) await Promise.all([snapshots.sync(), this.#durability.syncFolder()])
-  }
-
   #removeBelow(offset: number): void {
-    for (const segment of this.segments.takeBelow(offset, this.#active)) {
+    for (const segment of this.segments.takeBelow(offset, this.#writer.active)) {
       this.#durability.forget(segment)
       this.segments.remove(segment)
     }
@@ -359,6 +364,7 @@ export class LogWriter {
     try {
       await this.#gate.inTurn(() => this.#leaveClean())
     } finally {
+      await this.#writer.landed()
       this.#journal.close()
       this.segments.close()
       this.#recovered.barrier.close()
@@ -371,7 +377,7 @@ export class LogWriter {
     await this.#payOff()
     if (this.#isClean) return // nothing has happened since the last close
     // Of the segment that goes on after the next opening, the index is checked then: it need not be durable.
-    this.#gate.now(() => this.#active?.seal())
+    this.#gate.now(() => this.#writer.active?.seal())
     await this.#syncOnce()
     this.#gate.now(() =>
       writeClean(this.#options, {

@@ -17,7 +17,8 @@
  *
  * Life of an append: `append`/`appendMark` take their place in the order at once, in memory; `write` hands
  * all that waits to the files (one vectored write per segment); `sync` makes it durable. Nobody may read
- * above what is written, which the high watermark guarantees.
+ * above what is written, which the high watermark guarantees. Large writes, and all while the disk is slow, leave the
+ * event loop (write-pace.ts) and are done some turns later.
  *
  * Any Faulted of a write or a sync is final: `fault` is set, every later mutation throws it again, nothing is
  * retried (the kernel may have dropped the pages). Reads below the durable end still work.
@@ -60,6 +61,8 @@ export interface Log {
   readonly sizeBytes: number
   readonly lastEpoch: number
   readonly fault: Faulted | null
+  /** Called when `writtenPosition` has moved, or a fault has come, outside of any call. */
+  onWritten: () => void
   readonly producers: ProducerStates
   /**
    * What the batches below `offset` say of producers, as far as it still counts: for `reset` of another replica, which must know a
@@ -78,14 +81,14 @@ export interface Log {
    */
   appendMark(mark: Mark, epoch: number): number
   /**
-   * Writes what waits. Two things may have to wait longer, and then follow by themselves, or with the next
-   * `sync`: all that comes after a truncation of durable records, and batches behind a mark that starts no
-   * epoch, until that mark is durable. Whoever counts what is written looks at `writtenPosition`. @throws
-   * Faulted
+   * Writes what waits. Some may have to wait longer, and then follow by themselves, or with the next
+   * `sync`: all that comes after a truncation of durable records, batches behind a mark that starts no
+   * epoch, until that mark is durable, and what is written off the event loop. Whoever counts what is written looks at
+   * `writtenPosition`. @throws Faulted
    */
   write(): void
   /**
-   * Makes what is written durable (and writes what had to wait) and returns the durable end position, which a
+   * Makes what was appended durable (and writes what had to wait) and returns the durable end position, which a
    * truncation meanwhile may have lowered. Calls that overlap are done one after the other. @throws Faulted
    */
   sync(): Promise<number>

@@ -115,6 +115,16 @@ export class Segment implements SegmentSummary {
   /** Writes `batches`, which follow each other, behind the last. @throws Faulted */
   append(batches: readonly Buffer[], nowMs: number): void {
     this.file.write(batches, this.bytes)
+    this.count(batches, nowMs)
+  }
+
+  /** Likewise off the event loop: what of them is part of the segment then, `count` says. @throws Faulted */
+  async write(batches: readonly Buffer[]): Promise<void> {
+    await this.file.writeAsync(batches, this.bytes)
+  }
+
+  /** The file holds `batches` behind the last. */
+  count(batches: readonly Buffer[], nowMs: number): void {
     if (this.bytes === 0) this.#firstAppendMs = nowMs
     this.#lastAppendMs = nowMs
     const interval = this.#files.indexIntervalBytes()

@@ -11,6 +11,7 @@ import { LogWriter } from './log-writer.ts'
 import { encode as encodeSnapshot } from './producer-snapshots.ts'
 import { ReadAheadMemory } from './read-ahead-memory.ts'
 import { recover } from './recovery.ts'
+import { WritePace } from './write-pace.ts'
 
 /** Shared by all logs of the broker. */
 export interface LogMemory {
@@ -31,6 +32,8 @@ export interface OpenLogOptions {
   readonly onEvent?: (event: LogEvent) => void
   /** Absent: nothing is kept in memory. */
   readonly memory?: LogMemory
+  /** Shared by all logs of the broker. Absent: all writes stay on the event loop. */
+  readonly pace?: WritePace
   /**
    * Of what this process has written last: read at once, as it is in the page cache. Further back, off the
    * event loop.
@@ -52,7 +55,10 @@ export async function openLog(options: OpenLogOptions): Promise<face.Log> {
   world.disk.mkdir(folder)
   const context = { disk: world.disk, clock: world.clock, folder, files, settings, onEvent }
   const recovered = await recover(context)
-  const writer = new LogWriter(context, recovered)
+  const pace =
+    options.pace ??
+    new WritePace({ ...world, bytesMin: Infinity, slowMs: Infinity, shadowMs: 0, shadowMaxMs: 0 })
+  const writer = new LogWriter(context, recovered, pace)
   await writer.settle(recovered.leftovers)
   const warmBytes = options.warmBytes ?? warmBytesDefault
   const memory = options.memory ?? noMemory()
@@ -136,6 +142,10 @@ class SegmentedLog implements face.Log {
 
   get fault(): Faulted | null {
     return this.#writer.fault
+  }
+
+  set onWritten(handler: () => void) {
+    this.#writer.onWritten = handler
   }
 
   get producers(): face.ProducerStates {

@@ -110,11 +110,10 @@ export class LogSync implements Synced {
   async #run(): Promise<void> {
     const { log, truncations, onDurable, onFault } = this.#options
     const asOf = truncations()
-    const end = log.offsetAt(log.writtenPosition)
     this.#isFlushDue = false
     try {
       const position = await log.sync()
-      this.#syncedEnd = Math.min(end, log.end)
+      this.#syncedEnd = log.offsetAt(position)
       if (this.#state === 'running') this.#state = 'idle'
       onDurable(position, asOf)
     } catch (error) {

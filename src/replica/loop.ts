@@ -65,6 +65,8 @@ export class Loop {
   readonly #sync: LogSync
   readonly #source: Source
   readonly #reassembly: Reassembly
+  /** What they are to read is being written. */
+  #readsDue: Read[] = []
   #isOff = false
   #isInstalling = false
 
@@ -76,6 +78,7 @@ export class Loop {
     this.#raft = raft
     this.#source = new Source(log, raft.membershipAt(0))
     this.#reassembly = new Reassembly(options.images.bytesMax)
+    log.onWritten = options.stir
     this.#sync = new LogSync({
       log,
       settings: options.settings,
@@ -142,6 +145,7 @@ export class Loop {
     if (this.#isOff) return
     do this.#apply(this.#raft.ready())
     while (this.#maybeCountWritten())
+    for (const read of this.#readsDue.splice(0)) this.#maybeRead(read)
     if (this.#isWatermarkKept) {
       const { watermarkFile, nowMs } = this.#options
       watermarkFile.maybeStore(this.#raft.highWatermark, nowMs())
@@ -178,7 +182,7 @@ export class Loop {
     if (ready.ballot !== null) this.#ballots.store(ready.ballot)
     this.#post(ready.messages)
     this.#ballots.promise(ready.promises)
-    for (const read of ready.reads) this.inFlight.run(this.#read(read))
+    for (const read of ready.reads) this.#maybeRead(read)
     for (const request of ready.installs) this.#sendPiece(request)
     for (const piece of ready.pieces) this.#takePiece(piece)
     if (ready.renounced) this.#options.onRenounced()
@@ -287,6 +291,14 @@ export class Loop {
     this.#sync.truncated(position)
     this.#options.onReset()
     this.step({ type: 'reset', position, positionEpoch, membership })
+  }
+
+  /** Now, or when something of it is written. */
+  #maybeRead(read: Read): void {
+    const { writtenPosition, endPosition } = this.#log
+    const isBeingWritten = read.from >= writtenPosition && read.from < endPosition
+    if (!isBeingWritten) this.inFlight.run(this.#read(read))
+    else if (this.#raft.epoch === read.epoch) this.#readsDue.push(read)
   }
 
   async #read({ to, from, bytesMax, epoch }: Read): Promise<void> {

@@ -8,6 +8,7 @@ import type { LogEvent } from '../../src/log/events.ts'
 import { FilePool } from '../../src/log/file-pool.ts'
 import type { Log, LogSettings, Mark } from '../../src/log/log.ts'
 import { type LogMemory, openLog } from '../../src/log/segmented-log.ts'
+import { WritePace } from '../../src/log/write-pace.ts'
 import * as batch from '../../src/records/batch.ts'
 import { BatchBuilder, type BatchOptions, readRecords } from '../../src/records/records.ts'
 
@@ -38,6 +39,7 @@ export class Bench {
   settings: LogSettings
   memory: LogMemory | undefined
   buffers: BufferPool | undefined
+  readonly pace: WritePace
 
   constructor(
     options: SimDiskOptions & {
@@ -45,6 +47,8 @@ export class Bench {
       settings?: Partial<LogSettings>
       openMax?: number
       warmBytes?: number
+      /** Writes of so many bytes leave the event loop. */
+      leaveBytesMin?: number
     } = {},
   ) {
     this.disk = new SimDisk({ clock: this.clock, canLosePower: true, ...options })
@@ -55,6 +59,8 @@ export class Bench {
     this.settings = { ...smallSettings, ...options.settings }
     this.#openMax = options.openMax ?? 32
     this.warmBytes = options.warmBytes ?? 2000
+    const bytesMin = options.leaveBytesMin ?? Infinity
+    this.pace = new WritePace({ clock: this.clock, bytesMin, slowMs: Infinity, shadowMs: 0, shadowMaxMs: 0 })
     this.files = new FilePool({ disk: this.mount, openMax: this.#openMax })
   }
 
@@ -90,7 +96,7 @@ export class Bench {
 export function openOn(
   disk: Disk,
   bench: Pick<Bench, 'clock' | 'settings' | 'files' | 'events' | 'warmBytes'> &
-    Partial<Pick<Bench, 'memory' | 'buffers'>>,
+    Partial<Pick<Bench, 'memory' | 'buffers' | 'pace'>>,
   path = folder,
 ): Promise<Log> {
   return openLog({
@@ -101,6 +107,7 @@ export function openOn(
     onEvent: (event) => bench.events.push(event),
     warmBytes: bench.warmBytes,
     ...(bench.memory !== undefined && { memory: bench.memory }),
+    ...(bench.pace !== undefined && { pace: bench.pace }),
   })
 }
 

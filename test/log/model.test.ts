@@ -1,6 +1,7 @@
 /** A log against a plain array, whatever the order of operations, and across crashes. */
 import fc from 'fast-check'
 import t from 'tap'
+import { SeededRandom } from '../../src/embedded/seeded-random.ts'
 import type { Log, Mark } from '../../src/log/log.ts'
 import { append, Bench, folder, recordsOf, startEpoch, votersMark } from './fixture.ts'
 import { LogModel } from './model.ts'
@@ -64,9 +65,17 @@ class Run {
   #later: Promise<unknown>[] = []
 
   constructor(seed: number) {
+    const random = new SeededRandom(seed).fork('device')
     this.bench = new Bench({
       seed,
       openMax: 4,
+      // All, some or none of the writes leave the event loop, and come back some steps later.
+      leaveBytesMin: [0, 0, 150, Infinity][(seed >> 1) % 4] ?? 0,
+      device: async ({ kind }) => {
+        if (kind !== 'write') return
+        for (let steps = random.below(20); steps > 0; steps--) await null
+      },
+      someOf: (bytes) => random.below(bytes + 1),
       settings: { segmentMs: 1, segmentBytesMax: seed % 2 === 0 ? 300 : 1500 },
     })
   }

@@ -30,10 +30,8 @@ export class LogModel {
     return this.units.at(-1)?.epoch ?? 0
   }
 
-  /** The largest epoch that ever was. */
-  get largestEpoch(): number {
-    return Math.max(0, ...[this.units, ...this.branches].map((branch) => branch.at(-1)?.epoch ?? 0))
-  }
+  /** The largest epoch that ever was. A crash may take it from the log, but not from the ballot: none begins twice. */
+  largestEpoch = 0
 
   /**
    * Whether the last epoch may go on here: in Raft, what an epoch has at a position is unique, so not if it
@@ -51,6 +49,7 @@ export class LogModel {
   }
 
   appendMark(mark: Mark, epoch: number): void {
+    this.largestEpoch = Math.max(this.largestEpoch, epoch)
     this.units.push({ kind: 'mark', epoch, mark })
   }
 

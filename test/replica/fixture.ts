@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../../src/io/world.ts'
 import { FilePool } from '../../src/log/file-pool.ts'
 import type { Log, LogSettings } from '../../src/log/log.ts'
 import { openLog } from '../../src/log/segmented-log.ts'
+import { WritePace } from '../../src/log/write-pace.ts'
 import { BatchBuilder, readRecords } from '../../src/records/records.ts'
 import { batchPositions } from '../../src/records/scan.ts'
 import type { Member } from '../../src/replica/member.ts'
@@ -50,6 +51,8 @@ export class Broker {
   fault: (operation: DiskOperation) => DiskFault | undefined = () => undefined
   /** Resolves when the device is done. */
   device: (operation: DiskOperation) => Promise<void> = () => Promise.resolve()
+  /** Writes of so many bytes leave the event loop. */
+  leaveBytesMin = Infinity
   /** Data files (not ballots, not barriers) that were synced. */
   syncs = 0
   host: ReplicaHost
@@ -113,7 +116,15 @@ export class Broker {
   async openLog(name: string): Promise<Log> {
     const disk = this.disk.mount()
     const world = { disk, clock: this.clock }
-    return await openLog({ world, folder: `/data/${name}`, settings: logSettings, files: this.#files })
+    const pace = new WritePace({
+      ...world,
+      bytesMin: this.leaveBytesMin,
+      slowMs: Infinity,
+      shadowMs: 0,
+      shadowMaxMs: 0,
+    })
+    const files = this.#files
+    return await openLog({ world, folder: `/data/${name}`, settings: logSettings, files, pace })
   }
 
   async open(
