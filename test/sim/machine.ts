@@ -195,6 +195,7 @@ export class Machine {
       canLosePower: true,
       onOperation: (operation) => this.#operation(operation),
       device: (operation) => this.#access(operation),
+      someOf: (bytes) => this.#deviceRandom.below(bytes + 1),
     })
     disk.mount().mkdir(`/srv/${this.host}`)
     disk.settleAll()

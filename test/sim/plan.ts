@@ -63,7 +63,11 @@ export function planOf(seed: number, random: SeededRandom): Plan {
     brokers,
     voters,
     electionTimeoutMs,
-    settings: { ...settingsOf(brokers.length, electionTimeoutMs, random, on, oneOf), ...tailOf(seed) },
+    settings: {
+      ...settingsOf(brokers.length, electionTimeoutMs, random, on, oneOf),
+      ...tailOf(seed),
+      ...leavingOf(seed),
+    },
     topics,
     net: {
       delayMs: oneOf(0.1, 0.5, 2),
@@ -99,6 +103,12 @@ function tailOf(seed: number): Plan['settings'] {
   if (seed % 2 === 0) return pooled
   const bytesMax = seed % 4 === 1 ? { 'lograft.tail.bytes.max': '20000' } : {}
   return { ...pooled, 'lograft.tail.batch.bytes.min': '1', ...bytesMax }
+}
+
+/** All, some or none of the writes leave the event loop. */
+function leavingOf(seed: number): Plan['settings'] {
+  const bytesMin = [1, 400, 524_288][seed % 3] ?? 1
+  return { 'lograft.write.leave.bytes.min': String(bytesMin) }
 }
 
 function settingsOf(

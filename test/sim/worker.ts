@@ -3,12 +3,13 @@
  * planted for as long as it lives.
  */
 import { register } from 'node:module'
+import { awayBugs } from './bugs/away.ts'
 import { clusterBugs } from './bugs/cluster.ts'
 import { memoryBugs } from './bugs/memory.ts'
 import type { Result, Task } from './pool.ts'
 
 const name = process.argv[2] ?? ''
-const edits = [...clusterBugs, ...memoryBugs].find((bug) => bug.name === name)?.edits
+const edits = [...clusterBugs, ...memoryBugs, ...awayBugs].find((bug) => bug.name === name)?.edits
 if (edits !== undefined) register(new URL('./bugs/loader.js', import.meta.url), { data: edits })
 // Only now: what is to be changed must not be loaded yet.
 const { aimed, bugs } = await import('./bugs/bugs.ts')

@@ -1,12 +1,13 @@
 /** All bugs to plant, and how a seed is aimed at one. */
 import type { Plan } from '../plan.ts'
+import { awayBugs } from './away.ts'
 import type { Bug } from './bug.ts'
 import { clusterBugs } from './cluster.ts'
 import { memoryBugs } from './memory.ts'
 import { oneBrokerBugs } from './one-broker.ts'
 
 /** Each is caught within a few seeds. */
-export const bugs: readonly Bug[] = [...oneBrokerBugs.map(alone), ...clusterBugs, ...memoryBugs]
+export const bugs: readonly Bug[] = [...oneBrokerBugs.map(alone), ...clusterBugs, ...memoryBugs, ...awayBugs]
 
 /** The plan of a seed, aimed at a bug. */
 export function aimed({ faults, aim }: Bug, plan: Plan): Plan {

@@ -7,7 +7,7 @@ import { type Bug, edit } from './bug.ts'
 import { alone, every, hits, patient, storm, three, withSettings } from './storms.ts'
 
 /** One partition, which all write to. */
-const crowded = (plan: Plan): Plan => ({
+export const crowded = (plan: Plan): Plan => ({
   ...plan,
   topics: plan.topics.map((topic) => ({ ...topic, partitions: 1 })),
   clients: { ...plan.clients, rawProducers: 8, listers: 0, committers: 0, producers: 0 },

@@ -21,6 +21,7 @@ export const memoryBugs: readonly Bug[] = [
     edits: [
       edit('log/append-queue', 'retain(bytes);', ''),
       edit('log/append-queue', 'releaseAll(run.batches);', ''),
+      edit('log/append-queue', 'releaseAll(leaving.batches);', ''),
     ],
   },
   {
