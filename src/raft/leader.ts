@@ -98,16 +98,18 @@ export class Leader<Entries> implements Role<Entries> {
   }
   /** Voters that are heard and hold all that was committed an election time-out ago, itself among them. */
   inSync(nowMs: number): readonly number[] {
-    const { membership, id, settings, highWatermark } = this.#state
-    return membership.voters.filter((voter) => {
-      const progress = this.#replication.followers.get(voter)
-      if (progress === undefined) return voter === id
-      if (progress.isQuiet) return !this.#state.isEstranged(voter)
-      const isHeard = nowMs - progress.contactMs < settings.electionTimeoutMs
-      const isNear =
-        progress.durable >= highWatermark || nowMs - progress.caughtUpMs < settings.electionTimeoutMs
-      return isHeard && isNear && progress.phase === 'stream' && !this.#state.isEstranged(voter)
-    })
+    return this.#state.membership.voters.filter((voter) => this.#isInSync(voter, nowMs))
+  }
+
+  #isInSync(member: number, nowMs: number): boolean {
+    const { id, settings, highWatermark } = this.#state
+    const progress = this.#replication.followers.get(member)
+    if (progress === undefined) return member === id
+    if (progress.isQuiet) return !this.#state.isEstranged(member)
+    const isHeard = nowMs - progress.contactMs < settings.electionTimeoutMs
+    const isNear =
+      progress.durable >= highWatermark || nowMs - progress.caughtUpMs < settings.electionTimeoutMs
+    return isHeard && isNear && progress.phase === 'stream' && !this.#state.isEstranged(member)
   }
 
   /** Where everybody else who receives the log stands. */
@@ -297,7 +299,11 @@ export class Leader<Entries> implements Role<Entries> {
     // a configuration that the other does not know.
     if (!this.isReady || !this.#isCommitted(membership.position)) return true
     if (isJoint(membership)) state.changeVoters(membership.voters, [])
-    else if (this.#change?.isCaughtUp === true && this.acceptsProposals) {
+    else if (
+      this.#change?.isCaughtUp === true &&
+      this.acceptsProposals &&
+      this.#carries(this.#change.voters)
+    ) {
       state.changeVoters(this.#change.voters, membership.voters)
       this.#change = null
     } else if (!state.isVoter) {
@@ -305,6 +311,11 @@ export class Leader<Entries> implements Role<Entries> {
       return false
     }
     return true
+  }
+
+  /** A majority of them is there: the change, once it is in the log, comes to an end. One that waits for a voter who is gone costs nobody anything. */
+  #carries(voters: readonly number[]): boolean {
+    return voters.filter((voter) => this.#isInSync(voter, this.#nowMs)).length > voters.length / 2
   }
 
   /** A leader that is no voter any more: whoever has everything takes over at once. */

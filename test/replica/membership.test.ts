@@ -85,6 +85,29 @@ t.test('a change that cannot go on is given up; one whose leader goes is refused
   await cut
 })
 
+t.test('a change to voters who are not there waits, and nobody else does', async (t) => {
+  const cluster = new Cluster()
+  await cluster.open()
+  const leader = await cluster.leader()
+  const fates: string[] = []
+  propose(leader, fates, 'before')
+  await cluster.clock.advance(50)
+  cluster.isolate(3)
+  await cluster.clock.advance(500)
+  const changed = leader.changeVoters([3])
+  await cluster.clock.advance(500)
+  propose(leader, fates, 'meanwhile')
+  await cluster.clock.advance(50)
+  t.same(fates, ['before committed', 'meanwhile committed'])
+  t.same(leader.voters, [1, 2, 3])
+  cluster.heal()
+  await Promise.all([changed, cluster.clock.advance(1000)])
+  const last = await cluster.leader()
+  t.equal(cluster.idOf(last), 3)
+  t.same(last.voters, [3])
+  t.same(await valuesOf(last), ['before', 'meanwhile'])
+})
+
 t.test('a sole voter becomes one of three, and one of three the sole one', async (t) => {
   const cluster = new Cluster()
   cluster.voters = [1]
