@@ -111,18 +111,28 @@ export class Durability {
     await Promise.all([this.#barrier.sync(), this.syncFolder()])
   }
 
+  /** Makes it durable that files were cut, and some removed. @throws Faulted */
+  async syncCuts(): Promise<void> {
+    await Promise.all([...this.#segmentSyncs(), this.syncFolder()])
+  }
+
   async syncFolder(): Promise<void> {
     this.#isFolderDirty = false
     await this.#disk.syncFolder(this.#folder)
   }
 
-  async #syncFiles(): Promise<void> {
+  #segmentSyncs(): Promise<void>[] {
     const work: Promise<void>[] = []
     for (const [segment, { isSealed }] of this.#segments) {
       work.push(syncSegment(segment, segment.file))
       if (isSealed) work.push(syncSegment(segment, segment.indexFile))
     }
     this.#segments.clear()
+    return work
+  }
+
+  async #syncFiles(): Promise<void> {
+    const work = this.#segmentSyncs()
     if (this.#journal.isDirty) work.push(this.#journal.sync())
     if (this.#snapshots.isDirty) work.push(this.#snapshots.sync())
     if (this.#isFolderDirty) work.push(this.syncFolder())

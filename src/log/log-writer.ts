@@ -12,6 +12,7 @@ import * as batch from '../records/batch.ts'
 import type { AppendQueue } from './append-queue.ts'
 import { writeClean } from './clean-marker.ts'
 import { Durability } from './durability.ts'
+import { FileCuts } from './file-cuts.ts'
 import { Gate } from './gate.ts'
 import type { Journal } from './journal.ts'
 import type { Mark, NewStart } from './log.ts'
@@ -42,8 +43,7 @@ export class LogWriter {
   /** The marker of the last clean close is still there: nothing has changed since. */
   #isClean: boolean
   #cuts = 0
-  /** What truncations have to do to files as soon as the barrier is lowered. */
-  readonly #deferred: (() => void)[] = []
+  readonly #fileCuts: FileCuts
   /** `write` could not write all: something must be durable first. */
   #owes = false
   onWritten: () => void = () => {}
@@ -81,6 +81,7 @@ export class LogWriter {
       onLanded: () => this.#landed(),
     })
     this.#queue = this.#writer.queue
+    this.#fileCuts = new FileCuts(this.#gate, this.#durability, () => this.#writer.landed())
   }
 
   /** After a crash what was found may be in the page cache only: makes it durable, others build on it. */
@@ -158,7 +159,7 @@ export class LogWriter {
 
   write(): void {
     this.#gate.check()
-    if (this.#deferred.length === 0) this.#gate.now(() => this.#writeWaiting())
+    if (this.#fileCuts.isEmpty) this.#gate.now(() => this.#writeWaiting())
     else this.#owes = true
     // What waits for a write that is under way is written when that is done.
     if (this.#owes && !this.#writer.isAway) this.#gate.inBackground(() => this.#payOff())
@@ -182,11 +183,11 @@ export class LogWriter {
     this.#gate.check()
     const { writtenPosition, endPosition: until } = this
     while (this.#owes) {
-      await this.#settleCuts()
+      await this.#fileCuts.settle()
       if (this.#writer.isAway) await this.#writer.landed()
       else if (this.#journal.isHolding) await this.#gate.wait(() => this.#journal.sync())
       this.#gate.check()
-      if (this.#deferred.length > 0) continue
+      if (!this.#fileCuts.isEmpty) continue
       this.#gate.now(() => this.#writeWaiting())
       if (this.#writtenPosition >= until && this.#writer.isAway) break
     }
@@ -214,7 +215,7 @@ export class LogWriter {
 
   maybeRoll(): boolean {
     const { active } = this.#writer
-    const isBusy = !this.#queue.isEmpty || this.#deferred.length > 0
+    const isBusy = !this.#queue.isEmpty || !this.#fileCuts.isEmpty
     if (this.fault !== null || active === null || isBusy) return false
     if (this.#options.clock.now() - active.firstAppendMs <= this.#options.settings().segmentMs) return false
     this.#gate.now(() => {
@@ -231,7 +232,7 @@ export class LogWriter {
 
   async #syncOnce(): Promise<number> {
     this.#gate.check()
-    await this.#settleCuts()
+    await this.#fileCuts.settle()
     await this.#payOff()
     const written = { position: this.#writtenPosition, offset: this.#writtenEnd }
     return await this.#gate.wait(() => this.#durability.sync(written))
@@ -243,6 +244,9 @@ export class LogWriter {
     assert(position >= marks.base.position && position <= this.#endPosition, 'a truncation lies in the log')
     if (position === this.#endPosition) return
     const offset = marks.offsetAt(position)
+    const hidesMark = marks
+      .between(position, this.#endPosition)
+      .some(({ mark }) => mark.kind !== 'epochStart')
     this.#cuts++
     this.#journal.cut(position)
     this.#queue.cut(offset)
@@ -255,10 +259,10 @@ export class LogWriter {
       if (!this.producers.rollBack(offset)) {
         readProducers({ ...this.#recovered, marks, waiting: this.#queue.batches() }, offset)
       }
-      const mustWait = fileWork !== null && this.#writer.isAway
-      if (mustWait || this.#durability.isBelowBarrier(position) || this.#deferred.length > 0) {
-        this.#deferred.push(fileWork ?? (() => {}))
-        this.#gate.inBackground(() => this.#settleCuts())
+      const mustWait = fileWork !== null && (this.#writer.isAway || hidesMark)
+      if (mustWait || this.#durability.isBelowBarrier(position) || !this.#fileCuts.isEmpty) {
+        this.#fileCuts.push(fileWork ?? (() => {}), hidesMark && fileWork !== null)
+        this.#gate.inBackground(() => this.#fileCuts.settle())
       } else {
         fileWork?.()
       }
@@ -297,18 +301,6 @@ export class LogWriter {
     }
   }
 
-  async #settleCuts(): Promise<void> {
-    while (this.#deferred.length > 0) {
-      await this.#writer.landed()
-      const count = this.#deferred.length
-      await this.#gate.wait(() => this.#durability.lowerBarrier())
-      if (this.#deferred.length !== count) continue // cut further meanwhile
-      this.#gate.now(() => {
-        for (const fileWork of this.#deferred.splice(0)) fileWork()
-      })
-    }
-  }
-
   async raiseStart(offset: number): Promise<void> {
     this.#gate.check()
     if (offset <= this.start) return
@@ -316,7 +308,7 @@ export class LogWriter {
     this.#journal.raise(offset, this.#queue.baseOf(offset) ?? this.segments.baseOf(offset))
     await this.#gate.inTurn(async () => {
       this.#gate.check()
-      while (this.#deferred.length > 0) await this.#settleCuts()
+      while (!this.#fileCuts.isEmpty) await this.#fileCuts.settle()
       const base = this.marks.base.offset // raised further meanwhile, it waits for a turn of its own
       await this.#gate.wait(async () => {
         this.#writeWaiting()
@@ -327,7 +319,7 @@ export class LogWriter {
         await this.#writer.keepProducers(base)
       })
       // What was cut meanwhile may lie in a segment that is to go: not before the barrier is lower, and its file is done with.
-      while (this.#deferred.length > 0) await this.#settleCuts()
+      while (!this.#fileCuts.isEmpty) await this.#fileCuts.settle()
       this.#gate.now(() => this.#removeBelow(base))
     })
   }
@@ -335,7 +327,7 @@ export class LogWriter {
   async reset(start: NewStart): Promise<void> {
     assert(start.position > this.marks.base.position, 'a log begins anew further on')
     await this.#gate.inTurn(async () => {
-      await this.#settleCuts()
+      await this.#fileCuts.settle()
       await this.#payOff()
       assert(!this.#writer.isAway, 'nothing is written to a log that is replaced')
       this.#gate.now(() => this.#becomeUnclean())

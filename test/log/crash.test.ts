@@ -263,6 +263,18 @@ const scripts: Record<string, (s: Script) => Promise<void>> = {
       },
     ]),
   ),
+  'cut a mark that starts no epoch, with what came after it': async (s) => {
+    s.epoch()
+    s.append(4)
+    s.mark('voters')
+    s.append(1)
+    s.append(2)
+    await s.sync()
+    s.truncate(3)
+    s.epoch()
+    s.append(3)
+    await s.sync()
+  },
   'seal again what was cut, with other timestamps': async (s) => {
     s.epoch()
     for (let i = 0; i < 14; i++) s.append(2, 40)
