@@ -28,7 +28,16 @@ function alone(bug: Bug): Bug {
       return { ...topic, replicas: 1, configs: { ...configs, 'min.insync.replicas': '1' } }
     })
     const settings = { ...plan.settings, 'offsets.topic.replication.factor': '1' }
-    return { ...plan, brokers: [1], voters: [1], core: [1], topics, settings, faults: onFirst(plan.faults) }
+    const one = {
+      ...plan,
+      brokers: [1],
+      voters: [1],
+      core: [1],
+      topics,
+      settings,
+      faults: onFirst(plan.faults),
+    }
+    return bug.aim === undefined ? one : bug.aim(one)
   }
   return { ...bug, aim }
 }
