@@ -6,16 +6,25 @@ import type { SimContent } from './sim-content.ts'
 
 export type SimNode = SimContent | SimFolder
 
-/**
- * One change of names: survives a loss of power as a whole or not at all, as in a file system with a journal.
- */
+/** One change of names: survives a loss of power as a whole or not at all, as in a file system with a journal. */
 interface Change {
-  readonly steps: readonly { folder: SimFolder; name: string; node: SimNode | null }[]
+  readonly steps: readonly Step[]
+}
+
+/** What a change does in one folder; `turn` counts the steps of that folder. */
+interface Step {
+  readonly folder: SimFolder
+  readonly name: string
+  readonly node: SimNode | null
+  readonly turn: number
 }
 
 export class SimFolder {
   readonly #entries = new Map<string, SimNode>()
   readonly #durable = new Map<string, SimNode>()
+  /** By name: the turn of the last step that is durable. */
+  readonly #durableTurns = new Map<string, number>()
+  #turn = 0
   #pending: Change[] = []
   /** Without it nothing is kept for a loss of power: what is removed is gone. */
   readonly #isTracked: boolean
@@ -81,7 +90,8 @@ export class SimFolder {
     return bytes
   }
 
-  #change(steps: Change['steps']): void {
+  #change(parts: readonly Omit<Step, 'turn'>[]): void {
+    const steps = parts.map((part) => ({ ...part, turn: ++part.folder.#turn }))
     const change = { steps }
     for (const { folder, name, node } of steps) {
       if (node === null) folder.#entries.delete(name)
@@ -91,9 +101,14 @@ export class SimFolder {
     for (const folder of new Set(steps.map((step) => step.folder))) folder.#pending.push(change)
   }
 
-  /** Doing it twice, for both folders of a move, does no harm as long as the order of each is kept. */
+  /**
+   * A move waits in both of its folders and becomes durable with the first that is synced. When the other one is, the name may
+   * long be that of something newer, which it must not take away.
+   */
   static makeDurable(change: Change): void {
-    for (const { folder, name, node } of change.steps) {
+    for (const { folder, name, node, turn } of change.steps) {
+      if (turn <= (folder.#durableTurns.get(name) ?? 0)) continue
+      folder.#durableTurns.set(name, turn)
       if (node === null) folder.#durable.delete(name)
       else folder.#durable.set(name, node)
     }

@@ -106,6 +106,22 @@ t.test(
   },
 )
 
+t.test('a name that is given anew is not taken away by the move that had made it free', async (t) => {
+  const seen = await afterwards(
+    async (mount, disk) => {
+      mount.mkdir('/d/name')
+      mount.mkdir('/away')
+      disk.settleAll()
+      mount.rename('/d/name', '/away/name')
+      mount.mkdir('/d/name')
+      await mount.syncFolder('/d')
+      await mount.syncFolder('/away')
+    },
+    (disk) => disk.mount().list('/d').join(),
+  )
+  t.same([...seen.keys()], ['name'])
+})
+
 t.test('a removed file may be back, and so may what a truncation took', async (t) => {
   const seen = await afterwards(
     async (mount) => {
