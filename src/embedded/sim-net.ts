@@ -125,8 +125,9 @@ export class SimNet {
   /** It goes on, with all that has come meanwhile. */
   resume(address: string): void {
     const { gate, connections } = this.#machine(address)
-    gate.open()
-    for (const connection of [...connections]) connection.proceed()
+    gate.open(() => {
+      for (const connection of [...connections]) connection.proceed()
+    })
   }
 
   /** The process ends: its connections break, its ports are free. */
@@ -178,7 +179,7 @@ export class SimNet {
       listeners: new Map(),
       connections: new Set(),
       forgotten: new Set(),
-      gate: new Gate(),
+      gate: new Gate(this.#clock),
       isDown: false,
       life: 0,
     }

@@ -54,6 +54,24 @@ t.test('the system takes connections for a process that stands still', async (t:
   t.same(heard, ['connected', 'connected', 'hello'])
 })
 
+t.test('who awaited a connection can listen to it before its end is told', async (t) => {
+  const { clock, net } = await pair(whole)
+  const connecting = net.at('other').connect({ host: 'far', port: 1, timeoutMs: 100 })
+  let heard: string | undefined
+  void connecting.then((connection) => {
+    connection.onClose = (fault) => {
+      heard = fault?.message
+    }
+  })
+  net.pause('other')
+  await clock.advance(10)
+  net.kill('far')
+  await clock.advance(10)
+  net.resume('other')
+  await clock.advance(1)
+  t.match(heard, /ECONNRESET/)
+})
+
 t.test('who is killed while it stands still hears nothing any more', async (t) => {
   const { clock, net, near, heard } = await pair(whole)
   let fault: unknown = 'none'

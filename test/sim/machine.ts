@@ -46,7 +46,7 @@ export class Machine {
   readonly #options: MachineOptions
   readonly #wall = { offsetMs: 0 }
   readonly #deviceRandom: SeededRandom
-  readonly #device = new Gate()
+  readonly #device: Gate
   #disk: SimDisk
   /** Two lives must not draw the same: identifiers would be given twice. */
   #lives = 0
@@ -55,6 +55,7 @@ export class Machine {
 
   constructor(options: MachineOptions) {
     this.#options = options
+    this.#device = new Gate(options.clock)
     this.nodeId = options.nodeId
     this.host = hostOf(options.nodeId)
     this.dataDir = `/srv/${this.host}/data`
