@@ -34,6 +34,8 @@ export class Brokers {
   readonly #links = new Map<string, Link>()
   /** Whether any broker has ever completed a handshake. */
   hasConnected = false
+  /** Whether, when it was last tried, no known broker and none of the given addresses let itself be connected to. */
+  isUnreachable = false
 
   constructor(settings: ClientSettings, lifetime: Lifetime) {
     this.#settings = settings
@@ -104,6 +106,7 @@ export class Brokers {
         failures.push(cause)
       }
     }
+    this.isUnreachable = true
     const [first] = failures
     if (first !== undefined && failures.length === 1) throw first
     const why = failures.map((failure) => failure.message).join('; ')
@@ -154,6 +157,7 @@ export class Brokers {
       link.failures = 0
       link.notBefore = 0
       this.hasConnected = true
+      this.isUnreachable = false
       return connection
     } catch (cause) {
       link.notBefore = clock.monotonic() + backoff(link.failures++, this.#settings, random)

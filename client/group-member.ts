@@ -119,20 +119,22 @@ export class GroupMember {
     this.#generationId = -1
   }
 
-  /** Tells the coordinator, unless it is a static member, whose partitions wait for its return. Never rejects. */
+  /**
+   * Tells the coordinator, unless it is a static member, whose partitions wait for its return; and tells its successor when it is
+   * about to move, for else the group waits until the session runs out. Never rejects.
+   */
   async leave(timeoutMs: number): Promise<void> {
     // From here on the group does not know it, which must not make it join again.
     this.#isLeaving = true
     if (this.#memberId === '' || this.#settings.groupInstanceId !== null) return
     const memberId = this.#memberId
     this.#memberId = ''
-    const request = (version: number) =>
-      version >= 3
-        ? { groupId: this.#groupId, members: [{ memberId, reason: 'the consumer is closed' }] }
-        : { groupId: this.#groupId, memberId }
-    const options = { lane: 'main', timeoutMs } as const
     await this.#cluster
-      .requestCoordinator(this.#groupId, LeaveGroup, request, options)
+      .retry(`leave group ${this.#groupId}`, (remainingMs) => this.#requestLeave(memberId, remainingMs), {
+        timeoutMs: Math.min(timeoutMs, this.#settings.sessionTimeoutMs),
+        // Whoever stops the cluster and then its client does not want to wait.
+        isFinal: () => this.#cluster.brokers.isUnreachable,
+      })
       .catch((cause: unknown) => {
         // The session runs out by itself.
         this.#cluster.settings.logger.debug(
@@ -140,6 +142,21 @@ export class GroupMember {
           `leave: ${asKafkaError(cause).message}`,
         )
       })
+  }
+
+  async #requestLeave(memberId: string, timeoutMs: number): Promise<void> {
+    const { errorCode, members } = await this.#cluster.requestCoordinator(
+      this.#groupId,
+      LeaveGroup,
+      (version) =>
+        version >= 3
+          ? { groupId: this.#groupId, members: [{ memberId, reason: 'the consumer is closed' }] }
+          : { groupId: this.#groupId, memberId },
+      { timeoutMs },
+    )
+    for (const code of [errorCode, ...members.map((member) => member.errorCode)]) {
+      expectNone(code, `group ${this.#groupId}`)
+    }
   }
 
   /** Becomes a member of the next generation and hands out the assignment. */

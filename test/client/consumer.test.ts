@@ -3,16 +3,23 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t, { type Test } from 'tap'
 import { Client } from '../../client/client.ts'
 import type { ConsumerOptions } from '../../client/consumer-settings.ts'
+import type { ClientEvents } from '../../client/diagnostics.ts'
 import { LogTruncated, type Truncation } from '../../client/errors.ts'
 import type { ConsumerRecord } from '../../client/partition-reader.ts'
 import { errorCode } from '../../src/base/error-codes.ts'
 import { Fetch } from '../../src/protocol/apis/fetch.ts'
+import { FindCoordinator } from '../../src/protocol/apis/find-coordinator.ts'
+import { Heartbeat } from '../../src/protocol/apis/heartbeat.ts'
+import { JoinGroup } from '../../src/protocol/apis/join-group.ts'
+import { LeaveGroup } from '../../src/protocol/apis/leave-group.ts'
 import { ListOffsets } from '../../src/protocol/apis/list-offsets.ts'
 import { Metadata } from '../../src/protocol/apis/metadata.ts'
+import { OffsetFetch } from '../../src/protocol/apis/offset-fetch.ts'
 import { OffsetForLeaderEpoch } from '../../src/protocol/apis/offset-for-leader-epoch.ts'
+import { SyncGroup } from '../../src/protocol/apis/sync-group.ts'
 import type { RequestOf } from '../../src/protocol/notation.ts'
 import { BatchBuilder } from '../../src/records/records.ts'
-import { ScriptedBroker } from './scripted-broker.ts'
+import { hangUp, ScriptedBroker } from './scripted-broker.ts'
 
 /** A partition with `end` records, and the answers to questions about it. */
 class Log {
@@ -117,6 +124,36 @@ async function fixture(t: Test, log: Log, options: Partial<ConsumerOptions> = {}
   t.teardown(() => client.close({ timeoutMs: 100 }))
   const consumer = client.consumer({ topics: ['orders'], from: 'beginning', ...options })
   return { broker, client, consumer }
+}
+
+/** A group of one member, which divides for itself and has committed nothing. */
+function serveGroup(broker: ScriptedBroker): void {
+  const group = { protocolName: 'range', generationId: 1, memberId: 'member', leader: 'member' }
+  broker.on(FindCoordinator, ({ coordinatorKeys }) => ({
+    coordinators: coordinatorKeys.map((key) => ({
+      key,
+      nodeId: 1,
+      host: '127.0.0.1',
+      port: broker.port,
+      errorCode: 0,
+      errorMessage: null,
+    })),
+  }))
+  broker.on(JoinGroup, ({ protocols }) => ({
+    ...group,
+    errorCode: 0,
+    skipAssignment: false,
+    members: protocols.slice(0, 1).map(({ metadata }) => ({ memberId: group.memberId, metadata })),
+  }))
+  broker.on(SyncGroup, ({ assignments }) => ({
+    errorCode: 0,
+    protocolName: group.protocolName,
+    assignment: assignments[0]?.assignment ?? Buffer.alloc(0),
+  }))
+  broker.on(Heartbeat, () => ({ errorCode: 0 }))
+  broker.on(OffsetFetch, ({ groups }) => ({
+    groups: groups.map(({ groupId }) => ({ groupId, topics: [], errorCode: 0 })),
+  }))
 }
 
 async function take(records: AsyncIterable<ConsumerRecord>, count: number): Promise<number[]> {
@@ -230,6 +267,35 @@ t.test('a log that ends below the position is told from one that was trimmed', a
   t.match(await take(beyond.consumer, 1).catch((thrown: unknown) => thrown), { code: 'NO_OFFSET' })
   const byTime = await fixture(t, new Log(), { from: 50, offsetReset: { timestamp: 7 } })
   t.same(await take(byTime.consumer, 1), [7], 'or it goes on from a time')
+})
+
+t.test('who leaves a group tells the coordinator that takes over, too', async (t) => {
+  const { broker, consumer } = await fixture(t, new Log(), { groupId: 'g', autoCommit: false })
+  serveGroup(broker)
+  const left: string[] = []
+  broker.on(LeaveGroup, ({ members }) => {
+    left.push(...members.map(({ memberId }) => memberId))
+    if (left.length === 1) return hangUp
+    return { errorCode: left.length === 2 ? errorCode('NOT_COORDINATOR') : 0, members: [] }
+  })
+  await take(consumer, 1)
+  await consumer.close()
+  t.same(left, ['member', 'member', 'member'])
+})
+
+t.test('who leaves a group of which nobody is there any more does not wait', async (t) => {
+  const { broker, consumer } = await fixture(t, new Log(), { groupId: 'g', autoCommit: false })
+  serveGroup(broker)
+  let attempts = 0
+  const watch = (message: unknown): void => {
+    if ((message as ClientEvents['retried']).what === 'leave group g') attempts++
+  }
+  subscribe('lograft:client:retried', watch)
+  t.teardown(() => unsubscribe('lograft:client:retried', watch))
+  await take(consumer, 1)
+  await broker.close()
+  await consumer.close()
+  t.ok(attempts <= 1, `asked again ${attempts} times`)
 })
 
 t.test('what is fetched ahead is bounded', async (t) => {
