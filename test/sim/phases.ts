@@ -55,9 +55,11 @@ export class Phases {
     else for (const machine of others) await this.#injector.bringDown(machine, 'kill')
     const client = new ClusterClient(this.#stage, 'prober')
     for (const place of await this.#servable(client)) {
-      await this.#eventually(`${keyOf(place)} in the core ${plan.core.join(' ')}`, () =>
-        probe(this.#stage, client, place),
-      )
+      await this.#eventually(`${keyOf(place)} in the core ${plan.core.join(' ')}`, async () => {
+        const why = await probe(this.#stage, client, place)
+        // A move that had just begun is known to the core only when it has a controller again.
+        return why === null || (await this.#isMoving(client, keyOf(place))) ? null : why
+      })
     }
     client.close()
     this.#cluster.healNet()
@@ -138,6 +140,13 @@ export class Phases {
       if (restless.has(key) || (isMoved && this.#floorOf(place) > 1)) return false
       return here > replicas.length / 2 && here >= this.#floorOf(place)
     })
+  }
+
+  async #isMoving(client: ClusterClient, key: string): Promise<boolean> {
+    for (const nodeId of this.#stage.plan.core) {
+      if ((await moving(client, nodeId))?.includes(key) === true) return true
+    }
+    return false
   }
 
   #floorOf({ topic }: Place): number {
