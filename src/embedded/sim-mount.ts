@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { sizeOf } from '../base/buffers.ts'
 import { Faulted } from '../base/errors.ts'
 import type { Disk, File } from '../io/world.ts'
 import type { SimContent } from './sim-content.ts'
@@ -254,12 +255,6 @@ class SimFile implements File {
     if (this.#isClosed) throw failure(`${what} ${this.path}`, 'EBADF')
     this.#mount.check(`${what} ${this.path}`)
   }
-}
-
-function sizeOf(buffers: readonly Buffer[]): number {
-  let bytes = 0
-  for (const buffer of buffers) bytes += buffer.length
-  return bytes
 }
 
 export function failure(operation: string, code: string): Faulted {

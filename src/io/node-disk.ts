@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { sizeOf } from '../base/buffers.ts'
 import { Faulted } from '../base/errors.ts'
 import { lockFile } from './node-lock.ts'
 import type { Disk, File } from './world.ts'
@@ -125,18 +126,11 @@ class NodeFile implements File {
   write(buffers: readonly Buffer[], position: number): void {
     attempt(`write ${this.path}`, () => {
       this.#checkOpen()
-      let rest = buffers
-      let at = position
-      let left = 0
-      for (const buffer of buffers) left += buffer.length
-      while (left > 0) {
+      for (const left = new Unwritten(buffers, position); !left.isEmpty; ) {
+        const { rest, at } = left
         const written = rest.length === 1 ? this.#writeOne(rest, at) : fs.writevSync(this.#fd, rest, at)
-        left -= written
-        at += written
-        if (left === 0) return
-        // A nearly full disk takes a part and reports no error (R-44); the next attempt gives the reason.
         if (written === 0) throw nothingWritten()
-        rest = after(rest, written)
+        left.wrote(written)
       }
     })
   }
@@ -145,27 +139,22 @@ class NodeFile implements File {
     const operation = `write ${this.path}`
     return new Promise((resolve, reject) => {
       this.#begin(operation)
-      let rest = buffers
-      let at = position
-      let left = 0
-      for (const buffer of buffers) left += buffer.length
+      const left = new Unwritten(buffers, position)
       const end = (cause: Error | null): void => {
         this.#finish()
         if (cause === null) resolve()
         else reject(new Faulted('disk', operation, { cause }))
       }
       const step = (): void => {
-        fs.writev(this.#fd, rest, at, (cause, written) => {
+        fs.writev(this.#fd, left.rest, left.at, (cause, written) => {
           if (cause !== null) return end(cause)
-          left -= written
-          at += written
-          if (left === 0) return end(null)
           if (written === 0) return end(nothingWritten())
-          rest = after(rest, written)
-          step()
+          left.wrote(written)
+          if (left.isEmpty) end(null)
+          else step()
         })
       }
-      if (left === 0) end(null)
+      if (left.isEmpty) end(null)
       else step()
     })
   }
@@ -255,8 +244,32 @@ class NodeFile implements File {
   }
 }
 
+/** A nearly full disk takes a part and reports no error (R-44), and in the end nothing. */
 function nothingWritten(): Error {
   return Object.assign(new Error('ENOSPC: nothing was written'), { code: 'ENOSPC' })
+}
+
+/** What a write has left, and where in the file that goes. */
+class Unwritten {
+  rest: readonly Buffer[]
+  at: number
+  #bytes: number
+
+  constructor(buffers: readonly Buffer[], position: number) {
+    this.rest = buffers
+    this.at = position
+    this.#bytes = sizeOf(buffers)
+  }
+
+  get isEmpty(): boolean {
+    return this.#bytes === 0
+  }
+
+  wrote(count: number): void {
+    this.#bytes -= count
+    this.at += count
+    if (this.#bytes > 0) this.rest = after(this.rest, count)
+  }
 }
 
 /** What is left of `buffers` after their first `count` bytes. */

@@ -5,9 +5,9 @@
  * The file is written anew (aside, synced, renamed) when most of it is history; what is appended meanwhile
  * goes along.
  */
+import { sizeOf } from '../base/buffers.ts'
 import { Faulted } from '../base/errors.ts'
 import type { Disk, File } from '../io/world.ts'
-import { sizeOf } from './append-queue.ts'
 import type { FilePool } from './file-pool.ts'
 import { decodeFrame, encodeFrame, type Frame } from './journal-format.ts'
 import type { NewStart, PlacedMark } from './log.ts'

@@ -7,8 +7,9 @@
  * written, too: they never come into the books, and their bytes are the caller's to cut off the file (LogWriter#truncate).
  */
 import { assert } from '../base/assert.ts'
+import { sizeOf } from '../base/buffers.ts'
 import { Faulted } from '../base/errors.ts'
-import { AppendQueue, type Run, sizeOf } from './append-queue.ts'
+import { AppendQueue, type Run } from './append-queue.ts'
 import type { Durability } from './durability.ts'
 import type { Gate } from './gate.ts'
 import type { ProducerEntry } from './producers.ts'

@@ -4,6 +4,7 @@
  * A request starts when all before it are answered, or when it and all that is under way are pipelined: produce requests are
  * ordered by the log before their answers are known, everything else could overtake.
  */
+import { sizeOf } from '../base/buffers.ts'
 import type { Answer, Loans, Route } from './dispatch.ts'
 
 export interface Slot {
@@ -69,7 +70,7 @@ export class RequestLine {
     if (!this.#slots.includes(slot)) return false
     slot.answer = answer
     this.#underWay--
-    this.#answeredBytes += sizeOf(answer)
+    this.#answeredBytes += bytesOf(answer)
     return true
   }
 
@@ -83,7 +84,7 @@ export class RequestLine {
         for (const buffer of first.answer.buffers) buffers.push(buffer)
         for (const loan of first.answer.loans) loans.push(loan)
       }
-      this.#answeredBytes -= sizeOf(first.answer)
+      this.#answeredBytes -= bytesOf(first.answer)
       bytes += first.bytes
       this.#slots.shift()
       if (this.#slots.length > 0) this.#pipelined.count--
@@ -97,15 +98,13 @@ export class RequestLine {
     if (at < 0) return
     for (const dropped of this.#slots.splice(at)) {
       if (dropped.answer === undefined) this.#underWay--
-      else this.#answeredBytes -= sizeOf(dropped.answer)
+      else this.#answeredBytes -= bytesOf(dropped.answer)
       this.#pipelined.count--
     }
     if (at === 0) this.#pipelined.count++ // the first of a connection is not counted
   }
 }
 
-function sizeOf(answer: Answer): number {
-  let bytes = 0
-  if (answer !== null) for (const buffer of answer.buffers) bytes += buffer.length
-  return bytes
+function bytesOf(answer: Answer): number {
+  return answer === null ? 0 : sizeOf(answer.buffers)
 }
