@@ -1,4 +1,4 @@
-/** What the settings say to the log and the replica of a partition. */
+/** What the settings say to logs and replicas: each partition's, and what all of a broker share. */
 import type { Settings } from '../config/settings.ts'
 import type { TopicSettings } from '../config/topic-settings.ts'
 import type { Clock } from '../io/world.ts'
