@@ -2,10 +2,10 @@
 import { BrokerProcess } from '../broker-process.ts'
 import { LoadConnection } from '../load/connection.ts'
 import { openConnections, rotatingFrames } from '../load/rotation.ts'
-import { makeTopic } from '../load/topic.ts'
+import { makeTopic, type Payload } from '../load/topic.ts'
 import { warmUp } from '../load/warm.ts'
 import type { Row } from '../report.ts'
-import { aim, append, batch, hangUp, type Site, unsynced } from './batches.ts'
+import { aim, append, batch, hangUp, largeBatch, type Site, unsynced } from './batches.ts'
 import { growthRows } from './row.ts'
 import { start } from './start.ts'
 
@@ -23,6 +23,10 @@ export async function overPartitions(isQuick: boolean): Promise<Row[]> {
   const count = isQuick ? 2_000 : 20_000
   const appends = { what: 'append', axis, ...aim, rounds: isQuick ? 1 : 3 }
   const rows = await growthRows(appends, sites, (site) => append(site, count))
+  const large = sites.map((site) => ({ ...site, ...framesOf(site.size, largeBatch) }))
+  rows.push(
+    ...(await growthRows({ ...appends, what: 'append 64 KiB' }, large, (site) => append(site, count))),
+  )
   for (const site of sites) {
     hangUp(site)
     await site.broker.stop({ keepData: true })
@@ -36,10 +40,20 @@ async function siteOf(size: number, isQuick: boolean): Promise<Site> {
   const broker = await BrokerProcess.start()
   await warmUp(broker, { isQuick })
   const control = await LoadConnection.open(broker.bootstrap)
-  const each = Math.min(size, partitionsOfTopic)
-  const topics = Array.from({ length: size / each }, (_, n) => `flat-${String(n).padStart(2, '0')}`)
+  const { topics, each } = topicsOf(size)
   for (const topic of topics) await makeTopic(control, topic, each, unsynced)
   control.close()
   const open = await openConnections(broker.bootstrap, connections)
-  return { size, broker, connections: open, ...rotatingFrames(topics, each, batch) }
+  return { size, broker, connections: open, ...framesOf(size, batch) }
+}
+
+function framesOf(size: number, of: Payload): Pick<Site, 'frames' | 'errorAt'> {
+  const { topics, each } = topicsOf(size)
+  return rotatingFrames(topics, each, of)
+}
+
+function topicsOf(size: number): { topics: string[]; each: number } {
+  const each = Math.min(size, partitionsOfTopic)
+  const topics = Array.from({ length: size / each }, (_, n) => `flat-${String(n).padStart(2, '0')}`)
+  return { topics, each }
 }
