@@ -27,7 +27,7 @@ export const logTable = {
   'lograft.buffers.size.min': int(4096, 'Smaller reads get memory of their own, bytes.', { min: 1 }),
   'lograft.syncs.in.flight.max': int(4, 'Logs that are synced at the same time.', { min: 1, max: 64 }),
   'lograft.write.leave.bytes.min': int(524_288, 'Writes of so many bytes leave the event loop.', { min: 1 }),
-  'lograft.write.slow.ms': int(5, 'A write that takes so long: the disk is slow, and all leave, ms.', {
+  'lograft.write.slow.ms': int(15, 'A write that takes so long: the disk is slow, and all leave, ms.', {
     min: 1,
   }),
   'lograft.write.shadow.ms': int(1000, 'For so long they do, ms; if that comes again soon, twice as long.', {
