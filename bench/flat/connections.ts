@@ -5,7 +5,7 @@ import { openConnections, rotatingFrames } from '../load/rotation.ts'
 import { makeTopic } from '../load/topic.ts'
 import { warmUp } from '../load/warm.ts'
 import type { Row } from '../report.ts'
-import { aim, append, batch, hangUp, type Site, unsynced } from './batches.ts'
+import { aim, append, batch, hangUp, largeBatch, type Site, unsynced } from './batches.ts'
 import { growthRows } from './row.ts'
 
 const topic = 'flat'
@@ -25,6 +25,10 @@ export async function overConnections(isQuick: boolean): Promise<Row[]> {
   const count = isQuick ? 2_000 : 20_000
   const appends = { what: 'append', axis: 'connections', ...aim, rounds: isQuick ? 1 : 3 }
   const rows = await growthRows(appends, sites, (site) => append(site, count))
+  const large = sites.map((site) => ({ ...site, ...rotatingFrames([topic], partitions, largeBatch) }))
+  rows.push(
+    ...(await growthRows({ ...appends, what: 'append 64 KiB' }, large, (site) => append(site, count))),
+  )
   for (const site of sites) {
     hangUp(site)
     await site.broker.stop()
