@@ -117,6 +117,11 @@ for (const { survivor, victim, strategy, skip } of pairs) {
       await shared.send(50)
       const first = shared.join(survivor, strategy)
       await first.until('the first member has all partitions', () => first.owned.length === PARTITIONS)
+      if (strategy === 'cooperative-sticky') {
+        // A commit that meets a rebalance makes librdkafka give up all it has, as lost; with Kafka 4.3.1, too.
+        const isCommitted = (): boolean => all.every((p) => first.look().committed.get(p) === shared.sent)
+        await first.until('the first member has nothing left to commit', isCommitted)
+      }
       const second = shared.join(victim, strategy)
       await second.until('the second member has some partitions', () => second.owned.length > 0)
       const divided = (): boolean =>
