@@ -2,14 +2,14 @@
 import { BrokerProcess } from '../broker-process.ts'
 import { LoadConnection } from '../load/connection.ts'
 import { openConnections, rotatingFrames } from '../load/rotation.ts'
-import { makeTopic } from '../load/topic.ts'
+import { makeTopic, type Payload } from '../load/topic.ts'
 import { warmUp } from '../load/warm.ts'
 import type { Row } from '../report.ts'
-import { aim, append, batch, hangUp, largeBatch, type Site, unsynced } from './batches.ts'
-import { growthRows } from './row.ts'
+import { appendRows, batch, hangUp, type Site, unsynced } from './batches.ts'
 
 const topic = 'flat'
 const partitions = 6
+const framesOf = (of: Payload) => rotatingFrames([topic], partitions, of)
 
 export async function overConnections(isQuick: boolean): Promise<Row[]> {
   const sites: Site[] = []
@@ -20,15 +20,9 @@ export async function overConnections(isQuick: boolean): Promise<Row[]> {
     await makeTopic(control, topic, partitions, unsynced)
     control.close()
     const connections = await openConnections(broker.bootstrap, size)
-    sites.push({ size, broker, connections, ...rotatingFrames([topic], partitions, batch) })
+    sites.push({ size, broker, connections, ...framesOf(batch) })
   }
-  const count = isQuick ? 2_000 : 20_000
-  const appends = { what: 'append', axis: 'connections', ...aim, rounds: isQuick ? 1 : 3 }
-  const rows = await growthRows(appends, sites, (site) => append(site, count))
-  const large = sites.map((site) => ({ ...site, ...rotatingFrames([topic], partitions, largeBatch) }))
-  rows.push(
-    ...(await growthRows({ ...appends, what: 'append 64 KiB' }, large, (site) => append(site, count))),
-  )
+  const rows = await appendRows('connections', sites, (_, of) => framesOf(of), isQuick)
   for (const site of sites) {
     hangUp(site)
     await site.broker.stop()

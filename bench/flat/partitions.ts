@@ -1,11 +1,11 @@
 /** The same batches over one partition, and over ten thousand: what an append costs, and how long a start with all of them takes. */
 import { BrokerProcess } from '../broker-process.ts'
 import { LoadConnection } from '../load/connection.ts'
-import { openConnections, rotatingFrames } from '../load/rotation.ts'
+import { openConnections, type RotatingFrames, rotatingFrames } from '../load/rotation.ts'
 import { makeTopic, type Payload } from '../load/topic.ts'
 import { warmUp } from '../load/warm.ts'
 import type { Row } from '../report.ts'
-import { aim, append, batch, hangUp, largeBatch, type Site, unsynced } from './batches.ts'
+import { append, appendRows, batch, hangUp, type Site, unsynced } from './batches.ts'
 import { growthRows } from './row.ts'
 import { start } from './start.ts'
 
@@ -20,13 +20,7 @@ export async function overPartitions(isQuick: boolean): Promise<Row[]> {
   // The first batch of a partition makes its files.
   for (const site of sites) await append(site, site.size)
   const axis = 'partitions'
-  const count = isQuick ? 2_000 : 20_000
-  const appends = { what: 'append', axis, ...aim, rounds: isQuick ? 1 : 3 }
-  const rows = await growthRows(appends, sites, (site) => append(site, count))
-  const large = sites.map((site) => ({ ...site, ...framesOf(site.size, largeBatch) }))
-  rows.push(
-    ...(await growthRows({ ...appends, what: 'append 64 KiB' }, large, (site) => append(site, count))),
-  )
+  const rows = await appendRows(axis, sites, ({ size }, of) => framesOf(size, of), isQuick)
   for (const site of sites) {
     hangUp(site)
     await site.broker.stop({ keepData: true })
@@ -47,7 +41,7 @@ async function siteOf(size: number, isQuick: boolean): Promise<Site> {
   return { size, broker, connections: open, ...framesOf(size, batch) }
 }
 
-function framesOf(size: number, of: Payload): Pick<Site, 'frames' | 'errorAt'> {
+function framesOf(size: number, of: Payload): RotatingFrames {
   const { topics, each } = topicsOf(size)
   return rotatingFrames(topics, each, of)
 }

@@ -14,16 +14,21 @@ export interface Rotation {
   readonly count: number
 }
 
+/** What goes round, and the bytes of the batch in each of it. */
+export interface RotatingFrames extends Pick<Rotation, 'frames' | 'errorAt'> {
+  readonly batchBytes: number
+}
+
 /** Produce requests with one batch each, one for each partition of each topic. The names of the topics are equally long. */
 export function rotatingFrames(
   topics: readonly string[],
   partitions: number,
   payload: Payload,
-): Pick<Rotation, 'frames' | 'errorAt'> {
+): RotatingFrames {
   const frames = topics.flatMap((topic) =>
     Array.from({ length: partitions }, (_, index) => produceFrame({ topic, acks: -1, payload }, index)),
   )
-  return { frames, errorAt: produceErrorAt(topics[0] ?? '') }
+  return { frames, errorAt: produceErrorAt(topics[0] ?? ''), batchBytes: payload.batch.length }
 }
 
 /** Connections at once, a few hundred at a time: a listener has room for so many that it has not accepted yet. */

@@ -1,5 +1,6 @@
 /** Frames between brokers, made and cut; drawn in protocol/peer/frame.ts. */
 import type { BufferPool } from '../base/buffer-pool.ts'
+import { sizeOf } from '../base/buffers.ts'
 import { Writer } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { Faulted } from '../base/errors.ts'
@@ -45,8 +46,7 @@ export function beginFrame(kind: number): Writer {
 /** Whole batches follow the head. They must not change until they are sent. */
 export function endFrame(writer: Writer, payload: readonly Buffer[] = []): Frame {
   const head = writer.toBuffer()
-  let size = head.length - prefixBytes
-  for (const piece of payload) size += piece.length
+  const size = head.length - prefixBytes + sizeOf(payload)
   head.writeInt32BE(size, 0)
   head.writeInt32BE(head.length - prefixBytes, 4)
   head.writeUInt32BE(crc32c(head.subarray(prefixBytes)), 8)
