@@ -150,6 +150,7 @@ class Stream {
 
 export class SimConnection implements Connection {
   onData: (chunk: Buffer) => void = () => {}
+  readInto: () => Buffer | null = () => null
   onClose: (fault: Faulted | null) => void = () => {}
   onDrain: () => void = () => {}
   readonly #clock: Clock
@@ -160,6 +161,8 @@ export class SimConnection implements Connection {
   #in: Stream | null = null
   #peer: SimConnection | null = null
   readonly #unread: Buffer[] = []
+  /** Where the reader wants what comes next. */
+  #into: Buffer | null = null
   #isPaused = false
   #endCame = false
   #isEnding = false
@@ -285,15 +288,25 @@ export class SimConnection implements Connection {
   /** Hands over what has come, as far as somebody listens. */
   proceed(): void {
     while (!this.#isPaused && !this.#isClosed && !this.#gate.isShut) {
-      const chunk = this.#unread.shift()
-      if (chunk === undefined) break
+      const chunk = this.#nextChunk()
+      if (chunk === null) break
       this.#in?.read(chunk.length)
       this.onData(chunk)
+      this.#into = this.readInto()
     }
     if (!this.#endCame || this.#isPaused || this.#isClosed || this.#gate.isShut) return
     // As Node's: when the other side ends, so does this one, with what it has to send.
     this.end()
     this.maybeClose()
+  }
+
+  #nextChunk(): Buffer | null {
+    const chunk = this.#unread.shift()
+    const into = this.#into
+    if (chunk === undefined || into === null) return chunk ?? null
+    const bytes = chunk.copy(into)
+    if (bytes < chunk.length) this.#unread.unshift(chunk.subarray(bytes))
+    return into.subarray(0, bytes)
   }
 
   #close(fault: Faulted | null): void {

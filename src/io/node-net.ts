@@ -4,15 +4,17 @@ import type { Connection, Listener, Net } from './world.ts'
 
 /**
  * All sockets read into the same memory, one after the other: a buffer for each read, as Node has it otherwise, is memory that V8 counts,
- * and every 32 MB or so of it cost a collection of the whole heap.
+ * and every 32 MB or so of it cost a collection of the whole heap. Unless whoever reads has a place for what comes next.
  */
 const sharedBytes = Buffer.allocUnsafeSlow(256 * 1024)
 
 class SharedRead {
-  readonly buffer = sharedBytes
   onData: (chunk: Buffer) => void = () => {}
-  readonly callback = (bytes: number): boolean => {
-    this.onData(sharedBytes.subarray(0, bytes))
+  readInto: () => Buffer | null = () => null
+  /** Node asks before each read, which is after what was read before has been taken. */
+  readonly buffer = (): Buffer => this.readInto() ?? sharedBytes
+  readonly callback = (bytes: number, into: Uint8Array): boolean => {
+    this.onData((into as Buffer).subarray(0, bytes))
     return true
   }
 }
@@ -95,6 +97,7 @@ class NodeListener implements Listener {
 class NodeConnection implements Connection {
   readonly remote: string
   onData: (chunk: Buffer) => void = () => {}
+  readInto: () => Buffer | null = () => null
   onClose: (fault: Faulted | null) => void = () => {}
   onDrain: () => void = () => {}
   readonly #socket: net.Socket
@@ -104,6 +107,7 @@ class NodeConnection implements Connection {
     this.#socket = socket
     this.remote = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
     reader.onData = (chunk) => this.onData(chunk)
+    reader.readInto = () => this.readInto()
     socket.on('drain', () => this.onDrain())
     socket.on('error', (cause) => {
       this.#fault = new Faulted('net', `connection with ${this.remote}`, { cause })

@@ -122,8 +122,13 @@ export interface Listener {
 export interface Connection {
   /** 'address:port' of the other side, for logs. */
   readonly remote: string
-  /** The chunk is lent: once the handler has returned, other bytes may be in it. */
+  /** The chunk is lent, unless it lies where `readInto` said: once the handler has returned, other bytes may be in it. */
   onData: (chunk: Buffer) => void
+  /**
+   * Asked each time that `onData` has returned: where the bytes that come next are to lie, as many as fit. `onData` gets them as a slice
+   * of it, from its begin. Null: anywhere.
+   */
+  readInto: () => Buffer | null
   /** Called once, when the connection is gone for whatever reason; `fault` when it was not a clean end. */
   onClose: (fault: Faulted | null) => void
   /** Called when `pendingBytes` has fallen to zero after `write` returned false. */

@@ -65,6 +65,7 @@ export class Channel {
     this.#cutter = new FrameCutter(strangerFrameBytesMax, options.buffers ?? noBuffers)
     this.heardMs = this.drainedMs = options.clock.monotonic()
     connection.onData = (chunk) => this.#received(chunk)
+    connection.readInto = () => this.#cutter.room
     connection.onDrain = () => this.#drained()
     connection.onClose = (fault) => this.#closed(fault)
   }

@@ -4,6 +4,7 @@ import { sizeOf } from '../base/buffers.ts'
 import { Writer } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { Faulted } from '../base/errors.ts'
+import { Gathering } from '../base/gathering.ts'
 import { prefixBytes } from '../protocol/peer/frame.ts'
 
 /** What leaves: the prefix and head in the first piece, the payload as it came, with a use of each of its buffers. */
@@ -67,8 +68,7 @@ export class FrameCutter {
   /** Received and not looked at. */
   #rest: Buffer = nothing
   /** The frame that comes in pieces. */
-  #gathering: Buffer | null = null
-  #gathered = 0
+  #gathering: Gathering | null = null
   #headBytes = 0
   #headSum = 0
 
@@ -77,8 +77,14 @@ export class FrameCutter {
     this.#buffers = buffers
   }
 
-  /** Takes the next bytes of the stream: lent until `keep`. */
+  /** Where the next bytes of the stream are best read to; null: anywhere. */
+  get room(): Buffer | null {
+    return this.#gathering?.room ?? null
+  }
+
+  /** Takes the next bytes of the stream: those that lie in the `room` asked for last, or others, lent until `keep`. */
   push(chunk: Buffer): void {
+    if (this.#gathering?.isInPlace(chunk) === true) return
     // Bytes are left only from a prefix that came in two.
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
   }
@@ -96,11 +102,9 @@ export class FrameCutter {
     const size = this.#readPrefix(rest)
     const end = prefixBytes + size
     if (end > rest.length) {
-      const into = this.#buffers.take(size)
       this.#rest = rest.subarray(prefixBytes)
-      this.#gathering = into
-      this.#gathered = 0
-      return this.#gather(into)
+      this.#gathering = new Gathering(size, size, this.#buffers)
+      return this.#gather(this.#gathering)
     }
     this.#rest = end === rest.length ? nothing : rest.subarray(end)
     const frame = this.#buffers.take(size)
@@ -108,15 +112,12 @@ export class FrameCutter {
     return this.#cut(frame)
   }
 
-  #gather(into: Buffer): CutFrame | null {
-    const rest = this.#rest
-    const taken = Math.min(into.length - this.#gathered, rest.length)
-    rest.copy(into, this.#gathered, 0, taken)
-    this.#gathered += taken
-    this.#rest = taken === rest.length ? nothing : rest.subarray(taken)
-    if (this.#gathered < into.length) return null
+  #gather(gathering: Gathering): CutFrame | null {
+    const taken = gathering.take(this.#rest)
+    this.#rest = taken === this.#rest.length ? nothing : this.#rest.subarray(taken)
+    if (!gathering.isWhole) return null
     this.#gathering = null
-    return this.#cut(into)
+    return this.#cut(gathering.frame)
   }
 
   #readPrefix(rest: Buffer): number {

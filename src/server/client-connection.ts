@@ -85,6 +85,7 @@ export class ClientConnection implements Caller, Reader {
     this.#share = new Share(shared.turns, () => this.#pump())
     this.#lastActiveMs = shared.clock.monotonic()
     connection.onData = (chunk) => this.#received(chunk)
+    connection.readInto = () => this.#cutter.room
     connection.onDrain = () => this.#drained()
     connection.onClose = () => this.#closed()
   }

@@ -1,13 +1,12 @@
 /**
  * Cuts the stream of one connection into frames: int32 size, then so many bytes.
  *
- * Memory grows with the bytes received, never with what a prefix promises: 100 MiB announced and four bytes sent cost 4 KiB.
- * A frame that comes in pieces is gathered in a buffer that grows fourfold, so at most a third of it is copied twice, and
- * ends with exactly the frame's size: what is kept of a request is a slice of its frame, and keeps all of it in memory.
- * (A list of chunks, joined at the end, would copy once; sent byte by byte it would cost a hundred times what was received.)
+ * Memory grows with the bytes received, never with what a prefix promises: 100 MiB announced and four bytes sent cost 4 KiB. What is
+ * kept of a request is a slice of its frame, and keeps all of it in memory, so a frame ends with exactly its size.
  */
-import { type BufferPool, release } from '../base/buffer-pool.ts'
+import type { BufferPool } from '../base/buffer-pool.ts'
 import { Faulted } from '../base/errors.ts'
+import { Gathering } from '../base/gathering.ts'
 import { foreignProtocol } from './foreign.ts'
 
 /** The stream makes no sense from here on. */
@@ -23,7 +22,6 @@ export class BadFrame extends Faulted {
 
 const prefixBytes = 4
 const firstBytes = 4096
-const growth = 4
 const nothing = Buffer.alloc(0)
 
 export class FrameCutter {
@@ -31,10 +29,8 @@ export class FrameCutter {
   readonly #buffers: BufferPool
   /** Received and not looked at. */
   #rest: Buffer = nothing
-  /** The frame that is being gathered, its size, and how much of it is there. */
-  #gathering: Buffer | null = null
-  #size = 0
-  #gathered = 0
+  /** The frame that comes in pieces. */
+  #gathering: Gathering | null = null
   #isFirst = true
 
   constructor(frameBytesMax: number, buffers: BufferPool) {
@@ -42,8 +38,14 @@ export class FrameCutter {
     this.#buffers = buffers
   }
 
-  /** Takes the next bytes of the stream: lent until `keep`. */
+  /** Where the next bytes of the stream are best read to; null: anywhere. */
+  get room(): Buffer | null {
+    return this.#gathering?.room ?? null
+  }
+
+  /** Takes the next bytes of the stream: those that lie in the `room` asked for last, or others, lent until `keep`. */
   push(chunk: Buffer): void {
+    if (this.#gathering?.isInPlace(chunk) === true) return
     // Bytes are left only from a prefix that came in two, or while the connection is held back, when few come.
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
   }
@@ -55,7 +57,7 @@ export class FrameCutter {
 
   /** After `next` has answered null: the bytes of a frame that has begun. */
   get partialBytes(): number {
-    return this.#gathering === null ? this.#rest.length : prefixBytes + this.#gathered
+    return this.#gathering === null ? this.#rest.length : prefixBytes + this.#gathering.gathered
   }
 
   /** The next frame, without its prefix, and with a use of its memory; null until it is whole. @throws BadFrame */
@@ -67,11 +69,9 @@ export class FrameCutter {
     this.#check(size)
     const end = prefixBytes + size
     if (end > rest.length) {
-      this.#size = size
-      this.#gathered = 0
       this.#rest = rest.subarray(prefixBytes)
-      this.#gathering = nothing
-      return this.#gather(nothing)
+      this.#gathering = new Gathering(size, firstBytes, this.#buffers)
+      return this.#gather(this.#gathering)
     }
     this.#rest = end === rest.length ? nothing : rest.subarray(end)
     const frame = this.#buffers.take(size)
@@ -79,23 +79,12 @@ export class FrameCutter {
     return frame
   }
 
-  #gather(into: Buffer): Buffer | null {
-    const missing = this.#size - this.#gathered
-    const available = Math.min(missing, this.#rest.length)
-    let buffer = into
-    if (this.#gathered + available > buffer.length) {
-      const capacity = Math.min(this.#size, Math.max(firstBytes, growth * (this.#gathered + available)))
-      buffer = this.#buffers.take(capacity)
-      into.copy(buffer, 0, 0, this.#gathered)
-      release(into)
-      this.#gathering = buffer
-    }
-    this.#rest.copy(buffer, this.#gathered, 0, available)
-    this.#gathered += available
-    this.#rest = available === this.#rest.length ? nothing : this.#rest.subarray(available)
-    if (this.#gathered < this.#size) return null
+  #gather(gathering: Gathering): Buffer | null {
+    const taken = gathering.take(this.#rest)
+    this.#rest = taken === this.#rest.length ? nothing : this.#rest.subarray(taken)
+    if (!gathering.isWhole) return null
     this.#gathering = null
-    return buffer
+    return gathering.frame
   }
 
   #check(size: number): void {

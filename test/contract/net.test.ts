@@ -95,6 +95,42 @@ for (const [name, make] of twins) {
       t.match(near.connection.remote, /^127\.0\.0\.1:\d+$/)
     })
 
+    t.test('bytes lie where the reader wanted them, and come to the rest as ever', async (t) => {
+      const { near, far } = await pair(t, net)
+      const all = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 31) & 0xff))
+      const whole = Buffer.alloc(all.length)
+      const wanted = (at: number): number => (at % 3 === 0 ? 0 : Math.min(1 + (at % 70_000), all.length - at))
+      let at = 0
+      let expected = 0
+      let inPlace = 0
+      far.connection.readInto = () => {
+        expected = wanted(at)
+        return expected === 0 ? null : whole.subarray(at, at + expected)
+      }
+      const done = new Promise<void>((resolve) => {
+        far.connection.onData = (chunk) => {
+          const isInPlace = chunk.buffer === whole.buffer && chunk.byteOffset === whole.byteOffset + at
+          if (isInPlace !== expected > 0) t.fail(`at ${at}`)
+          if (isInPlace) {
+            if (chunk.length > expected) t.fail(`at ${at}, too much`)
+            inPlace += chunk.length
+          } else chunk.copy(whole, at)
+          at += chunk.length
+          if (at === all.length) resolve()
+        }
+      })
+      for (let sent = 0; sent < all.length; sent += 1000) {
+        near.connection.write([all.subarray(sent, sent + 1000)])
+        if (sent % 50_000 === 0) {
+          far.connection.pause()
+          far.connection.resume()
+        }
+      }
+      await done
+      t.ok(whole.equals(all))
+      t.ok(inPlace > 0)
+    })
+
     t.test('back-pressure: write says stop, onDrain says go on', async (t) => {
       const { near, far } = await pair(t, net)
       far.connection.pause()

@@ -59,10 +59,12 @@ export class MemoryNet implements Net {
 
 export class MemoryConnection implements Connection {
   onData: (chunk: Buffer) => void = () => {}
+  readInto: () => Buffer | null = () => null
   onClose: (fault: Faulted | null) => void = () => {}
   onDrain: () => void = () => {}
   peer: MemoryConnection | undefined
   readonly #inbox: Buffer[] = []
+  #into: Buffer | null = null
   #isPaused = false
   #isDelivering = false
   #needsDrain = false
@@ -115,9 +117,10 @@ export class MemoryConnection implements Connection {
   #deliver(): void {
     this.#isDelivering = false
     while (!this.#isPaused && !this.#isClosed) {
-      const chunk = this.#inbox.shift()
-      if (chunk === undefined) break
+      const chunk = this.#nextChunk()
+      if (chunk === null) break
       this.onData(chunk)
+      this.#into = this.readInto()
     }
     const writer = this.peer
     if (writer !== undefined && this.#inbox.length === 0 && writer.#needsDrain) {
@@ -129,6 +132,15 @@ export class MemoryConnection implements Connection {
       this.#close()
       this.end()
     }
+  }
+
+  #nextChunk(): Buffer | null {
+    const chunk = this.#inbox.shift()
+    const into = this.#into
+    if (chunk === undefined || into === null) return chunk ?? null
+    const bytes = chunk.copy(into)
+    if (bytes < chunk.length) this.#inbox.unshift(chunk.subarray(bytes))
+    return into.subarray(0, bytes)
   }
 
   #close(): void {
