@@ -8,6 +8,7 @@
  */
 import { parseArgs } from 'node:util'
 import { idle } from './cluster/idle.ts'
+import { latency } from './cluster/latency.ts'
 import { replication } from './cluster/replication.ts'
 import { report } from './report.ts'
 
@@ -16,4 +17,4 @@ const { values } = parseArgs({
 })
 // Thousands of partitions have much to say, and that is not what is measured.
 process.env.LOGRAFT_LOG_LEVEL ??= 'warn'
-await report('cluster.json', { replication, idle }, values)
+await report('cluster.json', { replication, latency, idle }, values)

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Delays } from '../load/delays.ts'
 import type { Sample } from '../load/sample.ts'
 import { endProcess, startProcess } from '../process.ts'
 
@@ -50,4 +51,17 @@ export async function syncerSample(
   const args = [pathOf('syncer'), folder, batchBytes, batches, bytes].map(String)
   const { line } = await startProcess(process.execPath, args)
   return JSON.parse(line) as Pick<Sample, 'megabytesPerSecond' | 'cpuPerGigabyte'>
+}
+
+/** How soon the disk has what comes at a fixed rate, in so many files. */
+export async function pacedSyncerDelays(
+  files: number,
+  { batchBytes, perSecond }: { readonly batchBytes: number; readonly perSecond: number },
+  seconds: number,
+): Promise<Delays> {
+  const folder = mkdtempSync(join(tmpdir(), 'lograft-limits-'))
+  const args = [pathOf('paced-syncer'), folder, files, batchBytes, perSecond, seconds].map(String)
+  const { line } = await startProcess(process.execPath, args)
+  rmSync(folder, { recursive: true, force: true })
+  return JSON.parse(line) as Delays
 }

@@ -2,6 +2,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 import { Produce } from '../../src/protocol/apis/produce.ts'
 import { frameOf, LoadConnection } from './connection.ts'
+import { atRate, type Rate } from './rate.ts'
 import type { Payload } from './topic.ts'
 
 const version = 7
@@ -86,42 +87,29 @@ export async function produceThroughput(
  * the nth batch when it is sent.
  */
 export async function produceLatency(
-  load: ProduceLoad & { readonly intervalMs: number; readonly count: number },
+  load: ProduceLoad & Rate,
   onDue: (n: number, dueMs: number) => void = () => {},
 ): Promise<RecordableHistogram> {
   const histogram = createHistogram()
   const frames = framesOf(load)
   const errorAt = produceErrorAt(load.topic)
   const connections = await connectionsOf(load)
-  let sent = 0
   let answered = 0
-  const begun = performance.now()
   await new Promise<void>((resolve, reject) => {
     for (const connection of connections) connection.onFault = reject
-    const turn = () => {
-      const elapsed = performance.now() - begun
-      while (sent < load.count && sent * load.intervalMs <= elapsed) {
-        const due = begun + sent * load.intervalMs
-        const frame = frames[sent % frames.length]
-        const connection = connections[sent % connections.length]
-        onDue(sent, due)
-        sent++
-        if (frame === undefined || connection === undefined) continue
-        connection.send(frame, (head) => {
-          const error = head.readInt16BE(errorAt)
-          if (error !== 0) reject(new Error(`produce was answered with error ${error}`))
-          histogram.record(Math.max(1, Math.round((performance.now() - due) * 1e6)))
-          answered++
-          if (answered === load.count) resolve()
-        })
-      }
-      if (sent === load.count) return
-      // A timer is up to a millisecond late: the last of the way is waited for turn by turn.
-      const leftMs = begun + sent * load.intervalMs - performance.now()
-      if (leftMs > 2) setTimeout(turn, leftMs - 1.5)
-      else setImmediate(turn)
-    }
-    turn()
+    atRate(load, (n, due) => {
+      const frame = frames[n % frames.length]
+      const connection = connections[n % connections.length]
+      onDue(n, due)
+      if (frame === undefined || connection === undefined) return
+      connection.send(frame, (head) => {
+        const error = head.readInt16BE(errorAt)
+        if (error !== 0) reject(new Error(`produce was answered with error ${error}`))
+        histogram.record(Math.max(1, Math.round((performance.now() - due) * 1e6)))
+        answered++
+        if (answered === load.count) resolve()
+      })
+    })
   })
   for (const connection of connections) connection.close()
   return histogram

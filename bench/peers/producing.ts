@@ -7,6 +7,8 @@ import { type Aims, throughputRow } from './comparison.ts'
 import { type Measured, type Peers, withPeers } from './peer.ts'
 
 const partitions = 6
+/** A turn of them is over before anything is in its stride: so many times the bytes. */
+const large = { batchBytes: 500_000, times: 3 }
 
 interface Case {
   readonly brokers: 1 | 3
@@ -49,17 +51,18 @@ export const replicating = (peers: Peers): Suite =>
 
 function comparing(peers: Peers, { brokers, bytes, batchBytes, kinds }: Comparison): Suite {
   return async ({ isQuick }) => {
-    const sizes = { brokers, bytes: isQuick ? bytes / 6 : bytes }
+    const turnBytes = isQuick ? bytes / 6 : bytes
     return await withPeers(peers, brokers, async (ours, theirs) => {
       // A JVM is as fast as it gets after a gigabyte or so.
       const warming = { acks: -1, flush: 'unsynced', recordBytes: 1024, batchBytes: 65_536 } as const
-      for (const peer of [ours, theirs]) await produced(peer, { ...warming, brokers, bytes: sizes.bytes * 4 })
+      for (const peer of [ours, theirs]) await produced(peer, { ...warming, brokers, bytes: turnBytes * 4 })
       const rows: Row[] = []
       for (const { aims, ...kind } of kinds) {
         for (const recordBytes of [1024, 100]) {
           for (const batch of batchBytes) {
-            const wanted = { ...sizes, ...kind, recordBytes, batchBytes: batch }
-            const seen = await inTurns(isQuick ? 1 : 3, {
+            const amount = turnBytes * (batch < large.batchBytes ? 1 : large.times)
+            const wanted = { brokers, ...kind, recordBytes, batchBytes: batch, bytes: amount }
+            const seen = await inTurns(isQuick ? 1 : 5, {
               lograft: () => produced(ours, wanted),
               kafka: () => produced(theirs, wanted),
             })

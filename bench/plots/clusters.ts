@@ -1,6 +1,7 @@
 /** Plots of bench/results/cluster.json. */
 import type { Row } from '../report.ts'
 import { bytes, figure, groupedBars } from './cells.ts'
+import { delays } from './delays.ts'
 import type { Plot } from './plot.ts'
 
 export const clusters: Readonly<Record<string, (rows: readonly Row[]) => Plot[]>> = {
@@ -29,6 +30,9 @@ export const clusters: Readonly<Record<string, (rows: readonly Row[]) => Plot[]>
       },
     ]
   },
+  latency: (rows) => [
+    delays(rows, 'cluster-latency', 'Three replicas: delay at 10 MB/s of 1 KiB records, acks=all'),
+  ],
   idle: (rows) => [
     {
       kind: 'lines',

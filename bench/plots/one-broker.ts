@@ -2,6 +2,7 @@
 import type { Row } from '../report.ts'
 import { barsOf, figure, groupedBars, readable } from './cells.ts'
 import { consumingPlots } from './consuming.ts'
+import { delays } from './delays.ts'
 import { flatPlots } from './flat.ts'
 import type { Aim, Plot } from './plot.ts'
 import { producingPlots } from './producing.ts'
@@ -24,27 +25,7 @@ export const oneBroker: Readonly<Record<string, (rows: readonly Row[]) => Plot[]
   ],
   ...producingPlots,
   ...consumingPlots,
-  latency: (rows) => {
-    const columns = ['p50 ms', 'p90 ms', 'p99 ms', 'p99.9 ms', 'max ms']
-    const seen = columns.filter((column) => rows.some((row) => figure(row, column) !== null))
-    return [
-      {
-        kind: 'lines',
-        name: 'latency',
-        title: 'Delay at 10 MB/s of 1 KiB records, acks=all',
-        unit: 'milliseconds from the moment a batch was due',
-        better: 'lower',
-        x: { label: 'percentile', ticks: seen.map((column) => column.replace(' ms', '')) },
-        isLogarithmic: true,
-        lines: rows
-          .filter((row) => row['record B'] === 1024)
-          .map((row) => ({
-            name: row.to === undefined ? String(row.flush) : `to ${row.to}, ${row.flush}`,
-            values: seen.map((column) => figure(row, column)),
-          })),
-      },
-    ]
-  },
+  latency: (rows) => [delays(rows, 'latency', 'Delay at 10 MB/s of 1 KiB records, acks=all')],
   recovery: (rows) => {
     const columns = Object.keys(rows[0] ?? {}).filter((column) => column.endsWith(', ms'))
     return [

@@ -26,7 +26,7 @@ export const limits: Suite = async ({ isQuick }) => {
 }
 
 function amounts(isQuick: boolean): { rounds: number; bytes: number } {
-  return isQuick ? { rounds: 1, bytes: 100e6 } : { rounds: 3, bytes: 400e6 }
+  return isQuick ? { rounds: 1, bytes: 100e6 } : { rounds: 7, bytes: 400e6 }
 }
 
 async function producing(flush: keyof typeof flushes, batchBytes: number, isQuick: boolean): Promise<Row[]> {

@@ -1,0 +1,38 @@
+/** Batches of 1 KiB records at a fixed rate, which the broker holds easily: how long they take. */
+
+import type { LoadConnection } from './connection.ts'
+import { type Delays, delaysOf } from './delays.ts'
+import { endToEnd } from './end-to-end.ts'
+import { readyTopic } from './leaders.ts'
+import { produceLatency } from './produce.ts'
+import { dropTopic, flushes, payload } from './topic.ts'
+
+export interface Paced {
+  /** Until its acknowledgement has come back, or the batch has reached a consumer. */
+  readonly to: 'producer' | 'consumer'
+  readonly flush: keyof typeof flushes
+  /** One, where there are several replicas: a single broker leads. */
+  readonly partitions: number
+  readonly replicas: number
+  readonly batchBytes: number
+  readonly perSecond: number
+}
+
+export const recordBytes = 1024
+const topic = 'paced'
+
+/** acks=all; to a topic of its own, which is gone afterwards. The first second does not count. */
+export async function pacedDelays(control: LoadConnection, wanted: Paced, seconds: number): Promise<Delays> {
+  const { to, partitions, replicas, perSecond } = wanted
+  const batch = payload(recordBytes, wanted.batchBytes)
+  const configs = { 'flush.messages': flushes[wanted.flush] }
+  const [leader, ...others] = await readyTopic(control, { topic, partitions, replicas, configs }, batch)
+  if (leader === undefined || others.length > 0) throw new Error(`${topic} is not led by one broker`)
+  const load = { topic, partitions, acks: -1, payload: batch, bootstrap: leader.bootstrap } as const
+  const rate = { intervalMs: 1000 / perSecond, connections: partitions }
+  const run = to === 'consumer' ? endToEnd : produceLatency
+  await run({ ...load, ...rate, count: perSecond })
+  const histogram = await run({ ...load, ...rate, count: perSecond * seconds })
+  await dropTopic(control, topic)
+  return delaysOf(histogram)
+}
