@@ -5,6 +5,7 @@
 import { type BufferPool, release } from './buffer-pool.ts'
 
 const growth = 4
+const slack = 9 / 8
 /** Less than that is read together with what follows it. */
 const roomBytesMin = 16 * 1024
 /** As much as one read may bring. */
@@ -50,8 +51,8 @@ export class Gathering {
     return this.#bytes.subarray(this.#gathered, this.#gathered + roomBytesMax)
   }
 
-  /** False: these bytes do not lie in the `room` that was asked for last, and are to be `take`n. */
-  isInPlace(chunk: Buffer): boolean {
+  /** Counts what was read to the `room` that was asked for last. False: it lies elsewhere, and is to be `take`n. */
+  adopt(chunk: Buffer): boolean {
     const { buffer, byteOffset } = this.#bytes
     if (chunk.buffer !== buffer || chunk.byteOffset !== byteOffset + this.#gathered) return false
     this.#gathered += chunk.length
@@ -71,8 +72,9 @@ export class Gathering {
     const needed = this.#gathered + bytes
     if (needed <= this.#bytes.length) return
     // A power of two: memory of few sizes is used again, that of any size seldom.
-    const grown = 2 ** Math.floor(Math.log2(growth * needed))
-    const into = this.#buffers.take(Math.min(this.#size, Math.max(this.#firstBytes, grown)))
+    const grown = Math.max(this.#firstBytes, 2 ** Math.floor(Math.log2(growth * needed)))
+    // A little more than a power of two, as many are, would be copied once more for the little.
+    const into = this.#buffers.take(this.#size <= grown * slack ? this.#size : grown)
     this.#bytes.copy(into, 0, 0, this.#gathered)
     release(this.#bytes)
     this.#bytes = into

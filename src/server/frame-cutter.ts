@@ -45,7 +45,7 @@ export class FrameCutter {
 
   /** Takes the next bytes of the stream: those that lie in the `room` asked for last, or others, lent until `keep`. */
   push(chunk: Buffer): void {
-    if (this.#gathering?.isInPlace(chunk) === true) return
+    if (this.#gathering?.adopt(chunk) === true) return
     // Bytes are left only from a prefix that came in two, or while the connection is held back, when few come.
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
   }

@@ -2,7 +2,7 @@
  * Bytes of requests under way over all connections, against one bound. Beyond it connections stop reading and stand in line;
  * the first in line goes on reading until its frame is whole. Without that, frames that are all half there could fill the
  * memory and wait for each other for ever. So the bound may be exceeded by one frame, and by what each socket had under way
- * (one read, at most 64 KiB). Calling up only as many as there is room for would be tighter, and wrong: whoever is called may
+ * (one read, at most 1 MiB). Calling up only as many as there is room for would be tighter, and wrong: whoever is called may
  * have nothing to read, and the others would wait for it.
  */
 export interface Reader {

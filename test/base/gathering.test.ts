@@ -17,7 +17,7 @@ function gather(gathering: Gathering, stream: Buffer, readBytes: (read: number) 
     const chunk = stream.subarray(at, at + Math.min(readBytes(read), into?.length ?? Infinity))
     const place = (into ?? shared).subarray(0, chunk.length)
     chunk.copy(place)
-    if (gathering.isInPlace(place)) inPlace += place.length
+    if (gathering.adopt(place)) inPlace += place.length
     else gathering.take(place)
     shared.fill(0xff)
     at += chunk.length
@@ -77,4 +77,12 @@ t.test('frames of any size use the same memory again, wherever they were cut', a
   }
   for (let first = 1; first < 200_000; first += 997) run(first)
   t.ok(buffers.freeBytes < 2.5 * mebibyte, `${buffers.freeBytes} bytes are kept`)
+})
+
+t.test('a frame just above a power of two is not copied once more for the little above', async (t) => {
+  const buffers = new BufferPool({ bytesMax: 64 * mebibyte, sizeMin: 1 })
+  const gathering = new Gathering(mebibyte + 100, 4096, buffers)
+  gathering.take(bytes(262_144))
+  t.equal(gathering.room?.length, mebibyte + 100 - 262_144)
+  t.equal(buffers.freeBytes, 0)
 })
