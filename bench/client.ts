@@ -1,22 +1,12 @@
-/**
- * This client beside the others, in one run, on one broker: single sends, batched produce, consume, at 100 B and 1 KiB.
- *
- *     npm run bench:client                                  against a broker of its own
- *     npm run bench:client -- --bootstrap 127.0.0.1:9092    against any Kafka
- *     npm run bench:client -- --quick --only consume
- *     npm run bench:client -- --native /var/tmp/node-rdkafka     beside librdkafka, too: built there, when it is not there yet
- *
- * Each piece of work runs in a process of its own, in rounds, so that what the machine does meanwhile meets all of them
- * alike. Read the ratios: a shared machine is as fast as its neighbours let it be.
- */
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import Table from 'cli-table3'
 import { Client } from '../client/client.ts'
+import { argumentsOf } from './arguments.ts'
 import { BrokerProcess } from './broker-process.ts'
 import { type LibraryName, libraryNames } from './clients/libraries.ts'
 import { install } from './clients/rdkafka.ts'
@@ -24,14 +14,24 @@ import type { Figures, Work } from './clients/worker.ts'
 import { writeReport } from './plots/write.ts'
 import { median } from './statistics.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    bootstrap: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    rounds: { type: 'string', default: '3' },
-    native: { type: 'string' },
-  },
+const usage = `
+This client beside the others, in one run, on one broker: single sends, batched produce, consume, at 100 B and 1 KiB.
+
+    npm run bench:client                                  against a broker of its own
+    npm run bench:client -- --bootstrap 127.0.0.1:9092    against any Kafka
+    npm run bench:client -- --quick --only consume
+    npm run bench:client -- --native /var/tmp/node-rdkafka     beside librdkafka, too: built there, when it is not there yet
+
+Each piece of work runs in a process of its own, in rounds, so that what the machine does meanwhile meets all of them
+alike. Read the ratios: a shared machine is as fast as its neighbours let it be.
+`
+
+const options = argumentsOf(usage, {
+  bootstrap: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  only: { type: 'string' },
+  rounds: { type: 'string', default: '3' },
+  native: { type: 'string' },
 })
 const native = options.native === undefined ? '' : resolve(options.native)
 if (native !== '') await install(native)

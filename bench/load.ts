@@ -1,13 +1,5 @@
-/**
- * The load by itself, on any broker that speaks Kafka's protocol; with its process's id, its CPU time and memory, too.
- *
- *     npm run bench:load -- --bootstrap 127.0.0.1:9092 --pid 4711
- *     npm run bench:load -- --bootstrap 127.0.0.1:9092 --record 100 --batch 1000000 --flush synced --acks 1 --megabytes 2000
- *
- * Makes a topic, produces, reads it, measures the delay from end to end at --rate batches a second of 10 kB; drops the topic.
- */
 import { randomUUID } from 'node:crypto'
-import { parseArgs } from 'node:util'
+import { argumentsOf } from './arguments.ts'
 import { LoadConnection } from './load/connection.ts'
 import { consumeThroughput } from './load/consume.ts'
 import { endToEnd } from './load/end-to-end.ts'
@@ -17,20 +9,27 @@ import { dropTopic, flushes, payload } from './load/topic.ts'
 import { type Row, tableOf } from './report.ts'
 import { memoryOf } from './usage.ts'
 
-const { values } = parseArgs({
-  options: {
-    bootstrap: { type: 'string' },
-    pid: { type: 'string', multiple: true, default: [] },
-    record: { type: 'string', default: '1024' },
-    batch: { type: 'string', default: '65536' },
-    fetch: { type: 'string', default: '1048576' },
-    partitions: { type: 'string', default: '6' },
-    replicas: { type: 'string', default: '1' },
-    acks: { type: 'string', default: 'all' },
-    flush: { type: 'string', default: 'unsynced' },
-    megabytes: { type: 'string', default: '500' },
-    rate: { type: 'string', default: '500' },
-  },
+const usage = `
+The load by itself, on any broker that speaks Kafka's protocol; with its process's id, its CPU time and memory, too.
+
+    npm run bench:load -- --bootstrap 127.0.0.1:9092 --pid 4711
+    npm run bench:load -- --bootstrap 127.0.0.1:9092 --record 100 --batch 1000000 --flush synced --acks 1 --megabytes 2000
+
+Makes a topic, produces, reads it, measures the delay from end to end at --rate batches a second of 10 kB; drops the topic.
+`
+
+const values = argumentsOf(usage, {
+  bootstrap: { type: 'string' },
+  pid: { type: 'string', multiple: true, default: [] },
+  record: { type: 'string', default: '1024' },
+  batch: { type: 'string', default: '65536' },
+  fetch: { type: 'string', default: '1048576' },
+  partitions: { type: 'string', default: '6' },
+  replicas: { type: 'string', default: '1' },
+  acks: { type: 'string', default: 'all' },
+  flush: { type: 'string', default: 'unsynced' },
+  megabytes: { type: 'string', default: '500' },
+  rate: { type: 'string', default: '500' },
 })
 const { bootstrap, flush } = values
 if (bootstrap === undefined) throw new Error('say where the broker is: --bootstrap HOST:PORT')

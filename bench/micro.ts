@@ -1,15 +1,6 @@
-/**
- * What single pieces of the broker cost, beside what they cost when the baseline of this kind of machine was kept
- * (bench/results/micro-*.json). Read the least: what disturbs only adds.
- *
- *     npm run bench:micro
- *     npm run bench:micro -- --quick
- *     npm run bench:micro -- --only raft,log
- *     npm run bench:micro -- --keep          the new baseline, of the groups that are measured
- */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { parseArgs } from 'node:util'
+import { argumentsOf } from './arguments.ts'
 import { logMicros } from './micro/log.ts'
 import { type Timing, timingOf } from './micro/measure.ts'
 import { protocolMicros } from './micro/protocol.ts'
@@ -17,12 +8,20 @@ import { raftMicros } from './micro/raft.ts'
 import { recordMicros } from './micro/records.ts'
 import { type Row, resultsFolder, tableOf, thisMachine } from './report.ts'
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    keep: { type: 'boolean', default: false },
-    only: { type: 'string' },
-  },
+const usage = `
+What single pieces of the broker cost, beside what they cost when the baseline of this kind of machine was kept
+(bench/results/micro-*.json). Read the least: what disturbs only adds.
+
+    npm run bench:micro
+    npm run bench:micro -- --quick
+    npm run bench:micro -- --only raft,log
+    npm run bench:micro -- --keep          the new baseline, of the groups that are measured
+`
+
+const values = argumentsOf(usage, {
+  quick: { type: 'boolean', default: false },
+  keep: { type: 'boolean', default: false },
+  only: { type: 'string' },
 })
 const log = await logMicros()
 const groups = { records: recordMicros(), protocol: protocolMicros(), log: log.micros, raft: raftMicros() }

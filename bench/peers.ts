@@ -1,15 +1,4 @@
-/**
- * lograft beside Apache Kafka and NATS JetStream on this machine: the same load, the same durability, in one run, in turns. Prints
- * tables with their ratios and keeps bench/results/peers.json.
- *
- *     npm run bench:peers -- --kafka FOLDER             FOLDER/libs holds Kafka's jars, or gets them by Maven; or KAFKA_HOME
- *     npm run bench:peers -- --nats FOLDER              FOLDER holds nats-server, or gets it built by Go
- *     npm run bench:peers -- --kafka FOLDER --quick
- *     npm run bench:peers -- --kafka FOLDER --nats FOLDER --only produce,nats
- *
- * Where Java or Go is missing it says so and leaves out what needs it.
- */
-import { parseArgs } from 'node:util'
+import { argumentsOf } from './arguments.ts'
 import { consuming } from './peers/consuming.ts'
 import { kafkaJars } from './peers/jars.ts'
 import { startKafka } from './peers/kafka.ts'
@@ -21,13 +10,23 @@ import { producing, replicating } from './peers/producing.ts'
 import { startup } from './peers/startup.ts'
 import { report, type Suite } from './report.ts'
 
-const { values } = parseArgs({
-  options: {
-    kafka: { type: 'string' },
-    nats: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string' },
-  },
+const usage = `
+lograft beside Apache Kafka and NATS JetStream on this machine: the same load, the same durability, in one run, in turns. Prints
+tables with their ratios and keeps bench/results/peers.json.
+
+    npm run bench:peers -- --kafka FOLDER             FOLDER/libs holds Kafka's jars, or gets them by Maven; or KAFKA_HOME
+    npm run bench:peers -- --nats FOLDER              FOLDER holds nats-server, or gets it built by Go
+    npm run bench:peers -- --kafka FOLDER --quick
+    npm run bench:peers -- --kafka FOLDER --nats FOLDER --only produce,nats
+
+Where Java or Go is missing it says so and leaves out what needs it.
+`
+
+const values = argumentsOf(usage, {
+  kafka: { type: 'string' },
+  nats: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  only: { type: 'string' },
 })
 const kafka = values.kafka ?? (values.nats === undefined ? process.env.KAFKA_HOME : undefined)
 if (kafka === undefined && values.nats === undefined)

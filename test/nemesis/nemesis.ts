@@ -1,37 +1,36 @@
-/**
- * Real brokers under attack, with clients that check.
- *
- *     npm run nemesis -- --minutes 5 --faults kill,pause,isolate     faults at random, a quarter of the time none
- *     npm run nemesis -- --kills 200                                 kill -9 of random brokers, one after the other
- *     npm run nemesis -- --transfers 100                             leadership that moves, one after the other
- *     npm run nemesis -- --calm 5                                    so many minutes of load, and of nothing
- *     npm run nemesis -- --rounds term,pause,fsync,kill              just these, in this order
- *
- * The last line is the verdict. Where namespaces can be made (root, or a user who may) each broker has a host of its own.
- */
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { argumentsOf } from '../../bench/arguments.ts'
 import { attack, type Report } from './attack.ts'
 import { calm } from './calm.ts'
 import { faults, whyNot } from './faults.ts'
 import { isInRoom, runInRoom, whyNoRoom } from './room.ts'
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string' },
-    kills: { type: 'string' },
-    transfers: { type: 'string', default: '0' },
-    calm: { type: 'string' },
-    rounds: { type: 'string' },
-    faults: { type: 'string' },
-    'lasts-ms': { type: 'string', default: '2000' },
-    /** Where the report goes as JSON. */
-    report: { type: 'string' },
-    'keep-data': { type: 'boolean', default: false },
-    brokers: { type: 'string', default: '3' },
-    set: { type: 'string', multiple: true, default: [] },
-  },
+const usage = `
+Real brokers under attack, with clients that check.
+
+    npm run nemesis -- --minutes 5 --faults kill,pause,isolate     faults at random, a quarter of the time none
+    npm run nemesis -- --kills 200                                 kill -9 of random brokers, one after the other
+    npm run nemesis -- --transfers 100                             leadership that moves, one after the other
+    npm run nemesis -- --calm 5                                    so many minutes of load, and of nothing
+    npm run nemesis -- --rounds term,pause,fsync,kill              just these, in this order
+
+The last line is the verdict. Where namespaces can be made (root, or a user who may) each broker has a host of its own.
+`
+
+const values = argumentsOf(usage, {
+  minutes: { type: 'string' },
+  kills: { type: 'string' },
+  transfers: { type: 'string', default: '0' },
+  calm: { type: 'string' },
+  rounds: { type: 'string' },
+  faults: { type: 'string' },
+  'lasts-ms': { type: 'string', default: '2000' },
+  /** Where the report goes as JSON. */
+  report: { type: 'string' },
+  'keep-data': { type: 'boolean', default: false },
+  brokers: { type: 'string', default: '3' },
+  set: { type: 'string', multiple: true, default: [] },
 })
 
 if (!isInRoom() && whyNoRoom() === false) {

@@ -1,25 +1,29 @@
-/**
- * `npm run sim -- --seed N` runs one seed; `--trace` prints all that happened, `--plan` what the seed stands for, `--marks` how
- * often what. `--seeds COUNT --from N` runs many, on all cores (`--processes` for fewer). `--bugs` plants one bug after the other
- * (`--bug NAME` only those with such a name) and says in how many seeds each is caught. The last line is the verdict: with the hash of the trace of a single seed, with the count of many.
- */
-import { parseArgs } from 'node:util'
+import { argumentsOf } from '../../bench/arguments.ts'
 import { aimed, bugs } from './bugs/bugs.ts'
 import { type Result, runAll } from './pool.ts'
 import { isSound, planFor } from './simulation.ts'
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    seeds: { type: 'string', default: '100' },
-    from: { type: 'string', default: '0' },
-    processes: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    plan: { type: 'boolean', default: false },
-    marks: { type: 'boolean', default: false },
-    bugs: { type: 'boolean', default: false },
-    bug: { type: 'string' },
-  },
+const usage = `
+Whole clusters in a simulated world, each from a seed.
+
+    npm run sim -- --seeds 1000 --from 5000      so many, on all cores (--processes for fewer)
+    npm run sim -- --seed 42 --trace             one, with all that happened; --plan: what the seed stands for, --marks: how often what
+    npm run sim -- --bugs                        plants one bug after the other, and says in how many seeds each is caught
+    npm run sim -- --bugs --bug NAME             only those with such a name; with --seed: that seed with the bug
+
+The last line is the verdict: with the hash of the trace of a single seed, with the count of many.
+`
+
+const values = argumentsOf(usage, {
+  seed: { type: 'string' },
+  seeds: { type: 'string', default: '100' },
+  from: { type: 'string', default: '0' },
+  processes: { type: 'string' },
+  trace: { type: 'boolean', default: false },
+  plan: { type: 'boolean', default: false },
+  marks: { type: 'boolean', default: false },
+  bugs: { type: 'boolean', default: false },
+  bug: { type: 'string' },
 })
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
