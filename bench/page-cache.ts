@@ -3,6 +3,7 @@
  * freed go back to the host. So whoever writes next pays for who deleted last. With a page cache that is full of clean pages every
  * write recycles one of them, and costs the same for everybody.
  */
+import { execFileSync } from 'node:child_process'
 import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +13,11 @@ const reserveBytes = 1e9
 
 let folder = ''
 let files = 0
+
+/** What was written before is on the disk, and slows nobody down who comes next. */
+export function settleDisk(): void {
+  execFileSync('sync')
+}
 
 /** Reads files of nothing until memory is full; they go with this process. Again when memory was freed meanwhile. */
 export function fillPageCache(): void {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import Table from 'cli-table3'
-import { fillPageCache } from './page-cache.ts'
+import { fillPageCache, settleDisk } from './page-cache.ts'
 import { writeReport } from './plots/write.ts'
 
 export type Row = Readonly<Record<string, string | number>>
@@ -27,7 +27,10 @@ export async function report(
   if (unknown !== undefined)
     throw new Error(`there is no suite '${unknown}': ${Object.keys(suites).join(', ')}`)
   for (const name of wanted) {
-    if (!quick) fillPageCache()
+    if (!quick) {
+      settleDisk()
+      fillPageCache()
+    }
     process.stderr.write(`${name} ...\n`)
     const rows = (await suites[name]?.({ isQuick: quick })) ?? []
     process.stdout.write(`${name}\n${tableOf(rows)}\n\n`)

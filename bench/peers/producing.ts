@@ -2,6 +2,7 @@
 import { readyTopic, spreadThroughput } from '../load/leaders.ts'
 import { inTurns, type Sample, sampleOf } from '../load/sample.ts'
 import { flushes, payload } from '../load/topic.ts'
+import { fillPageCache } from '../page-cache.ts'
 import type { Row, Suite } from '../report.ts'
 import { type Aims, throughputRow } from './comparison.ts'
 import { type Measured, type Peers, withPeers } from './peer.ts'
@@ -49,15 +50,17 @@ export const replicating = (peers: Peers): Suite =>
     ],
   })
 
+/** Brokers of their own for each kind: topics stay, and the disk has room for those of one. */
 function comparing(peers: Peers, { brokers, bytes, batchBytes, kinds }: Comparison): Suite {
   return async ({ isQuick }) => {
     const turnBytes = isQuick ? bytes / 6 : bytes
-    return await withPeers(peers, brokers, async (ours, theirs) => {
-      // A JVM is as fast as it gets after a gigabyte or so.
-      const warming = { acks: -1, flush: 'unsynced', recordBytes: 1024, batchBytes: 65_536 } as const
-      for (const peer of [ours, theirs]) await produced(peer, { ...warming, brokers, bytes: turnBytes * 4 })
-      const rows: Row[] = []
-      for (const { aims, ...kind } of kinds) {
+    const rows: Row[] = []
+    for (const { aims, ...kind } of kinds) {
+      if (!isQuick) fillPageCache()
+      await withPeers(peers, brokers, async (ours, theirs) => {
+        // A JVM is as fast as it gets after a gigabyte or so.
+        const warming = { acks: -1, flush: 'unsynced', recordBytes: 1024, batchBytes: 65_536 } as const
+        for (const peer of [ours, theirs]) await produced(peer, { ...warming, brokers, bytes: turnBytes * 4 })
         for (const recordBytes of [1024, 100]) {
           for (const batch of batchBytes) {
             const amount = turnBytes * (batch < large.batchBytes ? 1 : large.times)
@@ -69,9 +72,9 @@ function comparing(peers: Peers, { brokers, bytes, batchBytes, kinds }: Comparis
             rows.push(throughputRow(nameOf(wanted), seen, aims))
           }
         }
-      }
-      return rows
-    })
+      })
+    }
+    return rows
   }
 }
 
