@@ -1,4 +1,5 @@
 /** What a piece of load showed, and the middle of several. */
+import { settleDisk } from '../page-cache.ts'
 import { median } from '../statistics.ts'
 import { cpuOf, cpuSecondsOf } from '../usage.ts'
 import type { Throughput } from './produce.ts'
@@ -27,7 +28,10 @@ export async function sampleOf(pids: readonly number[], load: () => Promise<Thro
   }
 }
 
-/** A B, B A, A B: what drifts on this machine drifts for all. The first round warms up and is thrown away. */
+/**
+ * A B, B A, A B: what drifts on this machine drifts for all. The first round warms up and is thrown away. What one has written is on the disk
+ * before the next has its turn: else whose turn it is when the system writes back decides.
+ */
 export async function inTurns<Name extends string, S extends object>(
   rounds: number,
   contestants: Readonly<Record<Name, () => Promise<S>>>,
@@ -36,6 +40,7 @@ export async function inTurns<Name extends string, S extends object>(
   const seen = Object.fromEntries(names.map((name) => [name, [] as S[]])) as Record<Name, S[]>
   for (let round = 0; round <= rounds; round++) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      settleDisk()
       const sample = await contestants[name]()
       if (round > 0) seen[name].push(sample)
     }
