@@ -18,7 +18,7 @@ export interface Paced {
   readonly perSecond: number
 }
 
-export const recordBytes = 1024
+const recordBytes = 1024
 const topic = 'paced'
 
 /** acks=all; to a topic of its own, which is gone afterwards. The first second does not count. */

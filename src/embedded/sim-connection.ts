@@ -4,6 +4,7 @@ import type { Clock, Connection } from '../io/world.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { Gate } from './sim-gate.ts'
 import type { SimPath } from './sim-path.ts'
+import { Unread } from './unread.ts'
 
 /** As Node: above it `write` answers false. */
 const highWaterBytes = 16_384
@@ -160,9 +161,7 @@ export class SimConnection implements Connection {
   #out: Stream | null = null
   #in: Stream | null = null
   #peer: SimConnection | null = null
-  readonly #unread: Buffer[] = []
-  /** Where the reader wants what comes next. */
-  #into: Buffer | null = null
+  readonly #unread = new Unread()
   #isPaused = false
   #endCame = false
   #isEnding = false
@@ -227,7 +226,7 @@ export class SimConnection implements Connection {
 
   destroy(): void {
     if (this.#isClosed) return
-    const hasUnread = this.#unread.length > 0
+    const hasUnread = !this.#unread.isEmpty
     this.#out?.drop()
     this.#close(null)
     // As TCP: who drops what it has not read says so; else what is on the way still arrives, and then the end.
@@ -282,17 +281,17 @@ export class SimConnection implements Connection {
   }
 
   maybeClose(): void {
-    if (this.#endCame && this.#unread.length === 0 && this.#out?.isFinished === true) this.#close(null)
+    if (this.#endCame && this.#unread.isEmpty && this.#out?.isFinished === true) this.#close(null)
   }
 
   /** Hands over what has come, as far as somebody listens. */
   proceed(): void {
     while (!this.#isPaused && !this.#isClosed && !this.#gate.isShut) {
-      const chunk = this.#nextChunk()
+      const chunk = this.#unread.next()
       if (chunk === null) break
       this.#in?.read(chunk.length)
       this.onData(chunk)
-      this.#into = this.readInto()
+      this.#unread.into = this.readInto()
     }
     if (!this.#endCame || this.#isPaused || this.#isClosed || this.#gate.isShut) return
     // As Node's: when the other side ends, so does this one, with what it has to send.
@@ -300,19 +299,10 @@ export class SimConnection implements Connection {
     this.maybeClose()
   }
 
-  #nextChunk(): Buffer | null {
-    const chunk = this.#unread.shift()
-    const into = this.#into
-    if (chunk === undefined || into === null) return chunk ?? null
-    const bytes = chunk.copy(into)
-    if (bytes < chunk.length) this.#unread.unshift(chunk.subarray(bytes))
-    return into.subarray(0, bytes)
-  }
-
   #close(fault: Faulted | null): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#unread.length = 0
+    this.#unread.clear()
     this.#onGone()
     this.#tell(() => {
       if (!this.#isUnheard) this.onClose(fault)

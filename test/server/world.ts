@@ -1,5 +1,6 @@
 /** A clock that moves when told, and a net inside the process: each chunk arrives as it was written, in a later turn. */
 import { Faulted } from '../../src/base/errors.ts'
+import { Unread } from '../../src/embedded/unread.ts'
 import { VirtualClock } from '../../src/embedded/virtual-clock.ts'
 import type { Connection, Listener, Net } from '../../src/io/world.ts'
 
@@ -63,8 +64,7 @@ export class MemoryConnection implements Connection {
   onClose: (fault: Faulted | null) => void = () => {}
   onDrain: () => void = () => {}
   peer: MemoryConnection | undefined
-  readonly #inbox: Buffer[] = []
-  #into: Buffer | null = null
+  readonly #inbox = new Unread()
   #isPaused = false
   #isDelivering = false
   #needsDrain = false
@@ -78,7 +78,7 @@ export class MemoryConnection implements Connection {
     return this.#isPaused
   }
   get pendingBytes(): number {
-    return this.peer === undefined ? 0 : this.peer.#inbox.reduce((sum, chunk) => sum + chunk.length, 0)
+    return this.peer === undefined ? 0 : this.peer.#inbox.bytes
   }
 
   write(buffers: readonly Buffer[]): boolean {
@@ -103,7 +103,7 @@ export class MemoryConnection implements Connection {
   }
   destroy(): void {
     const { peer } = this
-    if (peer !== undefined) peer.#inbox.length = 0
+    if (peer !== undefined) peer.#inbox.clear()
     this.end()
     this.#close()
   }
@@ -117,30 +117,21 @@ export class MemoryConnection implements Connection {
   #deliver(): void {
     this.#isDelivering = false
     while (!this.#isPaused && !this.#isClosed) {
-      const chunk = this.#nextChunk()
+      const chunk = this.#inbox.next()
       if (chunk === null) break
       this.onData(chunk)
-      this.#into = this.readInto()
+      this.#inbox.into = this.readInto()
     }
     const writer = this.peer
-    if (writer !== undefined && this.#inbox.length === 0 && writer.#needsDrain) {
+    if (writer !== undefined && this.#inbox.isEmpty && writer.#needsDrain) {
       writer.#needsDrain = false
       writer.onDrain()
     }
     // As with sockets: who does not read does not see the end.
-    if (this.#hasEnded && this.#inbox.length === 0 && !this.#isPaused && !this.#isClosed) {
+    if (this.#hasEnded && this.#inbox.isEmpty && !this.#isPaused && !this.#isClosed) {
       this.#close()
       this.end()
     }
-  }
-
-  #nextChunk(): Buffer | null {
-    const chunk = this.#inbox.shift()
-    const into = this.#into
-    if (chunk === undefined || into === null) return chunk ?? null
-    const bytes = chunk.copy(into)
-    if (bytes < chunk.length) this.#inbox.unshift(chunk.subarray(bytes))
-    return into.subarray(0, bytes)
   }
 
   #close(): void {
