@@ -1,14 +1,17 @@
-/** How long batches take at 10 MB/s, a batch of 10 kB every millisecond; and what the disk needs for the same, with nothing between. */
-import { pacedSyncerDelays } from './limits/programs.ts'
+/**
+ * How long batches take at 10 MB/s, a batch of 10 kB every millisecond; and, with as little between as can be, how long the disk needs for
+ * the same, and the way through a socket to it.
+ */
+import { BareProgram, pacedSyncerDelays } from './limits/programs.ts'
 import type { LoadConnection } from './load/connection.ts'
 import { type Delays, delayColumns } from './load/delays.ts'
-import { type Paced, pacedDelays } from './load/paced.ts'
+import { copyDelays, type Paced, pacedDelays } from './load/paced.ts'
 import { inTurns } from './load/sample.ts'
 import type { Row } from './report.ts'
 
 const load = { batchBytes: 10_000, perSecond: 1000 } as const
 
-/** In turns. The disk gets as many files as there are replicas, and has what most of them have. */
+/** In turns. The disk gets as many files as there are replicas, and has what most of them have; a copier has one. */
 export async function pacedWorkloads(
   control: LoadConnection,
   replicas: number,
@@ -16,20 +19,27 @@ export async function pacedWorkloads(
   isQuick: boolean,
 ): Promise<Row[]> {
   const [rounds, seconds] = isQuick ? [1, 2] : [5, 4]
-  const turns = wanted.map((one, n): [string, () => Promise<Delays>] => [
-    `${n}`,
-    () => pacedDelays(control, { ...one, ...load, replicas }, seconds),
-  ])
-  turns.push(['disk', () => pacedSyncerDelays(replicas, load, seconds)])
-  const seen = await inTurns<string, Delays>(rounds, Object.fromEntries(turns))
-  return [
-    ...wanted.map(({ to, partitions, flush }, n) => ({
-      to: `the ${to}`,
-      replicas,
-      partitions,
-      flush,
-      ...delayColumns(seen[`${n}`] ?? []),
-    })),
-    { to: 'the disk alone', replicas, partitions: 1, flush: 'synced', ...delayColumns(seen.disk ?? []) },
-  ]
+  const turns: Record<string, () => Promise<Delays>> = {}
+  const works: Row[] = []
+  const take = (work: Row, turn: () => Promise<Delays>) => {
+    turns[`${works.length}`] = turn
+    works.push(work)
+  }
+  for (const one of wanted) {
+    const { to, partitions, flush } = one
+    const work = { to: `the ${to}`, replicas, partitions, flush }
+    take(work, () => pacedDelays(control, { ...one, ...load, replicas }, seconds))
+  }
+  const copiers: BareProgram[] = []
+  for (const flush of replicas === 1 ? ['synced', 'unsynced'] : []) {
+    const copier = await BareProgram.start('copier', [flush])
+    copiers.push(copier)
+    const work = { to: "a bare copier's producer", replicas, partitions: 1, flush }
+    take(work, () => copyDelays(copier.bootstrap, load, seconds))
+  }
+  const disk = { to: 'the disk alone', replicas, partitions: 1, flush: 'synced' }
+  take(disk, () => pacedSyncerDelays(replicas, load, seconds))
+  const seen = await inTurns(rounds, turns)
+  for (const copier of copiers) await copier.stop()
+  return works.map((work, n) => ({ ...work, ...delayColumns(seen[`${n}`] ?? []) }))
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import Table from 'cli-table3'
-import { fillPageCache, settleDisk } from './page-cache.ts'
+import { keepMemoryFull, settle } from './page-cache.ts'
 import { writeReport } from './plots/write.ts'
 
 export type Row = Readonly<Record<string, string | number>>
@@ -26,11 +26,9 @@ export async function report(
   const unknown = wanted.find((name) => suites[name] === undefined)
   if (unknown !== undefined)
     throw new Error(`there is no suite '${unknown}': ${Object.keys(suites).join(', ')}`)
+  if (!quick) keepMemoryFull()
   for (const name of wanted) {
-    if (!quick) {
-      settleDisk()
-      fillPageCache()
-    }
+    settle()
     process.stderr.write(`${name} ...\n`)
     const rows = (await suites[name]?.({ isQuick: quick })) ?? []
     process.stdout.write(`${name}\n${tableOf(rows)}\n\n`)

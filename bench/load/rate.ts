@@ -3,10 +3,18 @@
 export interface Rate {
   readonly intervalMs: number
   readonly count: number
+  /**
+   * Asks the clock once a millisecond and not turn by turn: up to so much later, and without a core of its own, where what is measured
+   * needs all there are.
+   */
+  readonly isPatient?: boolean
 }
 
 /** Says of each of `count` moments that it has come, and when it was due; the first at once. */
-export function atRate({ intervalMs, count }: Rate, onDue: (n: number, dueMs: number) => void): void {
+export function atRate(
+  { intervalMs, count, isPatient = false }: Rate,
+  onDue: (n: number, dueMs: number) => void,
+): void {
   const begun = performance.now()
   let n = 0
   const turn = () => {
@@ -15,7 +23,7 @@ export function atRate({ intervalMs, count }: Rate, onDue: (n: number, dueMs: nu
     if (n === count) return
     // A timer is up to a millisecond late: the last of the way is waited for turn by turn.
     const leftMs = begun + n * intervalMs - performance.now()
-    if (leftMs > 2) setTimeout(turn, leftMs - 1.5)
+    if (leftMs > 2 || isPatient) setTimeout(turn, leftMs - 1.5)
     else setImmediate(turn)
   }
   turn()

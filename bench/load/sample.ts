@@ -1,5 +1,5 @@
 /** What a piece of load showed, and the middle of several. */
-import { settleDisk } from '../page-cache.ts'
+import { settle } from '../page-cache.ts'
 import { median } from '../statistics.ts'
 import { cpuOf, cpuSecondsOf } from '../usage.ts'
 import type { Throughput } from './produce.ts'
@@ -29,8 +29,8 @@ export async function sampleOf(pids: readonly number[], load: () => Promise<Thro
 }
 
 /**
- * A B, B A, A B: what drifts on this machine drifts for all. The first round warms up and is thrown away. What one has written is on the disk
- * before the next has its turn: else whose turn it is when the system writes back decides.
+ * A B, B A, A B: what drifts on this machine drifts for all. The first round warms up and is thrown away. What one has written and deleted is
+ * settled before the next has its turn: else it decides whose turn it is when the system writes back, or has no memory at hand.
  */
 export async function inTurns<Name extends string, S extends object>(
   rounds: number,
@@ -40,7 +40,7 @@ export async function inTurns<Name extends string, S extends object>(
   const seen = Object.fromEntries(names.map((name) => [name, [] as S[]])) as Record<Name, S[]>
   for (let round = 0; round <= rounds; round++) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
-      settleDisk()
+      settle()
       const sample = await contestants[name]()
       if (round > 0) seen[name].push(sample)
     }

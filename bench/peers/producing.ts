@@ -2,7 +2,6 @@
 import { readyTopic, spreadThroughput } from '../load/leaders.ts'
 import { inTurns, type Sample, sampleOf } from '../load/sample.ts'
 import { flushes, payload } from '../load/topic.ts'
-import { fillPageCache } from '../page-cache.ts'
 import type { Row, Suite } from '../report.ts'
 import { type Aims, throughputRow } from './comparison.ts'
 import { type Measured, type Peers, withPeers } from './peer.ts'
@@ -56,7 +55,6 @@ function comparing(peers: Peers, { brokers, bytes, batchBytes, kinds }: Comparis
     const turnBytes = isQuick ? bytes / 6 : bytes
     const rows: Row[] = []
     for (const { aims, ...kind } of kinds) {
-      if (!isQuick) fillPageCache()
       await withPeers(peers, brokers, async (ours, theirs) => {
         // A JVM is as fast as it gets after a gigabyte or so.
         const warming = { acks: -1, flush: 'unsynced', recordBytes: 1024, batchBytes: 65_536 } as const
@@ -92,9 +90,7 @@ async function produced({ control, pids }: Measured, wanted: Case): Promise<Samp
   const led = await readyTopic(control, { ...load, replicas: wanted.brokers, configs }, load.payload)
   const batches = wanted.bytes / load.payload.batch.length
   await spreadThroughput(load, led, batches / 20)
-  const sample = await sampleOf(pids, () => spreadThroughput(load, led, batches))
-  // The topic stays: what is deleted would be memory that is new to who writes next.
-  return sample
+  return await sampleOf(pids, () => spreadThroughput(load, led, batches))
 }
 
 function nameOf({ brokers, acks, flush, recordBytes, batchBytes }: Case): string {
