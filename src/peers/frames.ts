@@ -4,7 +4,7 @@ import { sizeOf } from '../base/buffers.ts'
 import { Writer } from '../base/bytes.ts'
 import { crc32c } from '../base/crc32c.ts'
 import { Faulted } from '../base/errors.ts'
-import { Gathering } from '../base/gathering.ts'
+import { FrameStream } from '../base/frame-stream.ts'
 import { prefixBytes } from '../protocol/peer/frame.ts'
 
 /** What leaves: the prefix and head in the first piece, the payload as it came, with a use of each of its buffers. */
@@ -31,7 +31,6 @@ export class BadFrame extends Faulted {
 /** Of a frame with one large thing in it, for all that is around that. */
 export const headBytesMax = 65_536
 
-const nothing = Buffer.alloc(0)
 const prefix = Buffer.alloc(prefixBytes)
 /** Bytes of the prefix that its checksum covers. */
 const summedBytes = 12
@@ -61,72 +60,30 @@ export function emptyFrame(kind: number): Frame {
 }
 
 /** Cuts the stream of one connection into frames. */
-export class FrameCutter {
+export class FrameCutter extends FrameStream {
   /** Rises when the other side has shown who it is: memory for a frame is taken when its prefix has come. */
   frameBytesMax: number
-  readonly #buffers: BufferPool
-  /** Received and not looked at. */
-  #rest: Buffer = nothing
-  /** The frame that comes in pieces. */
-  #gathering: Gathering | null = null
   #headBytes = 0
   #headSum = 0
 
   constructor(frameBytesMax: number, buffers: BufferPool) {
+    super({ prefixBytes, firstBytes: Infinity, buffers })
     this.frameBytesMax = frameBytesMax
-    this.#buffers = buffers
-  }
-
-  /** Where the next bytes of the stream are best read to; null: anywhere. */
-  get room(): Buffer | null {
-    return this.#gathering?.room ?? null
-  }
-
-  /** Takes the next bytes of the stream: those that lie in the `room` asked for last, or others, lent until `keep`. */
-  push(chunk: Buffer): void {
-    if (this.#gathering?.adopt(chunk) === true) return
-    // Bytes are left only from a prefix that came in two.
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
-  }
-
-  /** What was pushed and is not cut yet is copied: its memory goes back to who lent it. */
-  keep(): void {
-    if (this.#rest.length > 0) this.#rest = Buffer.from(this.#rest)
   }
 
   /** The next frame, with a use of its memory; null until it is whole. @throws BadFrame */
   next(): CutFrame | null {
-    if (this.#gathering !== null) return this.#gather(this.#gathering)
-    const rest = this.#rest
-    if (rest.length < prefixBytes) return null
-    const size = this.#readPrefix(rest)
-    const end = prefixBytes + size
-    if (end > rest.length) {
-      this.#rest = rest.subarray(prefixBytes)
-      this.#gathering = new Gathering(size, size, this.#buffers)
-      return this.#gather(this.#gathering)
-    }
-    this.#rest = end === rest.length ? nothing : rest.subarray(end)
-    const frame = this.#buffers.take(size)
-    rest.copy(frame, 0, prefixBytes, end)
-    return this.#cut(frame)
+    const frame = this.nextFrame()
+    return frame === null ? null : this.#cut(frame)
   }
 
-  #gather(gathering: Gathering): CutFrame | null {
-    const taken = gathering.take(this.#rest)
-    this.#rest = taken === this.#rest.length ? nothing : this.#rest.subarray(taken)
-    if (!gathering.isWhole) return null
-    this.#gathering = null
-    return this.#cut(gathering.frame)
-  }
-
-  #readPrefix(rest: Buffer): number {
-    if (crc32c(rest.subarray(0, summedBytes)) !== rest.readUInt32BE(summedBytes)) {
+  protected override sizeIn(bytes: Buffer): number {
+    if (crc32c(bytes.subarray(0, summedBytes)) !== bytes.readUInt32BE(summedBytes)) {
       throw new BadFrame('a damaged frame, or no frame of a broker at all')
     }
-    const size = rest.readInt32BE(0)
-    this.#headBytes = rest.readInt32BE(4)
-    this.#headSum = rest.readUInt32BE(8)
+    const size = bytes.readInt32BE(0)
+    this.#headBytes = bytes.readInt32BE(4)
+    this.#headSum = bytes.readUInt32BE(8)
     if (this.#headBytes < 1 || this.#headBytes > size) throw new BadFrame('a frame without a head')
     if (size > this.frameBytesMax) {
       throw new BadFrame(`a frame of ${size} bytes, where at most ${this.frameBytesMax} are accepted`)

@@ -6,7 +6,7 @@
  */
 import type { BufferPool } from '../base/buffer-pool.ts'
 import { Faulted } from '../base/errors.ts'
-import { Gathering } from '../base/gathering.ts'
+import { FrameStream } from '../base/frame-stream.ts'
 import { foreignProtocol } from './foreign.ts'
 
 /** The stream makes no sense from here on. */
@@ -22,72 +22,23 @@ export class BadFrame extends Faulted {
 
 const prefixBytes = 4
 const firstBytes = 4096
-const nothing = Buffer.alloc(0)
 
-export class FrameCutter {
+export class FrameCutter extends FrameStream {
   readonly #frameBytesMax: number
-  readonly #buffers: BufferPool
-  /** Received and not looked at. */
-  #rest: Buffer = nothing
-  /** The frame that comes in pieces. */
-  #gathering: Gathering | null = null
   #isFirst = true
 
   constructor(frameBytesMax: number, buffers: BufferPool) {
+    super({ prefixBytes, firstBytes, buffers })
     this.#frameBytesMax = frameBytesMax
-    this.#buffers = buffers
-  }
-
-  /** Where the next bytes of the stream are best read to; null: anywhere. */
-  get room(): Buffer | null {
-    return this.#gathering?.room ?? null
-  }
-
-  /** Takes the next bytes of the stream: those that lie in the `room` asked for last, or others, lent until `keep`. */
-  push(chunk: Buffer): void {
-    if (this.#gathering?.adopt(chunk) === true) return
-    // Bytes are left only from a prefix that came in two, or while the connection is held back, when few come.
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
-  }
-
-  /** What was pushed and is not cut yet is copied: its memory goes back to who lent it. */
-  keep(): void {
-    if (this.#rest.length > 0) this.#rest = Buffer.from(this.#rest)
-  }
-
-  /** After `next` has answered null: the bytes of a frame that has begun. */
-  get partialBytes(): number {
-    return this.#gathering === null ? this.#rest.length : prefixBytes + this.#gathering.gathered
   }
 
   /** The next frame, without its prefix, and with a use of its memory; null until it is whole. @throws BadFrame */
   next(): Buffer | null {
-    if (this.#gathering !== null) return this.#gather(this.#gathering)
-    const rest = this.#rest
-    if (rest.length < prefixBytes) return null
-    const size = rest.readInt32BE(0)
-    this.#check(size)
-    const end = prefixBytes + size
-    if (end > rest.length) {
-      this.#rest = rest.subarray(prefixBytes)
-      this.#gathering = new Gathering(size, firstBytes, this.#buffers)
-      return this.#gather(this.#gathering)
-    }
-    this.#rest = end === rest.length ? nothing : rest.subarray(end)
-    const frame = this.#buffers.take(size)
-    rest.copy(frame, 0, prefixBytes, end)
-    return frame
+    return this.nextFrame()
   }
 
-  #gather(gathering: Gathering): Buffer | null {
-    const taken = gathering.take(this.#rest)
-    this.#rest = taken === this.#rest.length ? nothing : this.#rest.subarray(taken)
-    if (!gathering.isWhole) return null
-    this.#gathering = null
-    return gathering.frame
-  }
-
-  #check(size: number): void {
+  protected override sizeIn(bytes: Buffer): number {
+    const size = bytes.readInt32BE(0)
     const speaks = this.#isFirst ? foreignProtocol(size) : null
     this.#isFirst = false
     if (speaks !== null) throw new BadFrame('foreign', `the client speaks ${speaks}, this port speaks Kafka`)
@@ -97,5 +48,6 @@ export class FrameCutter {
         `a frame of ${size} bytes, where at most ${this.#frameBytesMax} are accepted (socket.request.max.bytes)`,
       )
     }
+    return size
   }
 }
