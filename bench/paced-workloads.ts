@@ -5,7 +5,7 @@
 import { BareProgram, pacedSyncerDelays } from './limits/programs.ts'
 import type { LoadConnection } from './load/connection.ts'
 import { type Delays, delayColumns } from './load/delays.ts'
-import { copyDelays, type Paced, pacedDelays } from './load/paced.ts'
+import { copiedDelays, type Paced, pacedDelays } from './load/paced.ts'
 import { inTurns } from './load/sample.ts'
 import type { Row } from './report.ts'
 
@@ -19,27 +19,24 @@ export async function pacedWorkloads(
   isQuick: boolean,
 ): Promise<Row[]> {
   const [rounds, seconds] = isQuick ? [1, 2] : [5, 4]
-  const turns: Record<string, () => Promise<Delays>> = {}
-  const works: Row[] = []
-  const take = (work: Row, turn: () => Promise<Delays>) => {
-    turns[`${works.length}`] = turn
-    works.push(work)
-  }
-  for (const one of wanted) {
+  const turns: [work: Row, turn: () => Promise<Delays>][] = wanted.map((one) => {
     const { to, partitions, flush } = one
-    const work = { to: `the ${to}`, replicas, partitions, flush }
-    take(work, () => pacedDelays(control, { ...one, ...load, replicas }, seconds))
-  }
+    const turn = () => pacedDelays(control, { ...one, ...load, replicas }, seconds)
+    return [{ to: `the ${to}`, replicas, partitions, flush }, turn]
+  })
   const copiers: BareProgram[] = []
-  for (const flush of replicas === 1 ? ['synced', 'unsynced'] : []) {
-    const copier = await BareProgram.start('copier', [flush])
-    copiers.push(copier)
-    const work = { to: "a bare copier's producer", replicas, partitions: 1, flush }
-    take(work, () => copyDelays(copier.bootstrap, load, seconds))
+  try {
+    for (const flush of replicas === 1 ? ['synced', 'unsynced'] : []) {
+      const copier = await BareProgram.start('copier', [flush])
+      copiers.push(copier)
+      const turn = () => copiedDelays(copier.bootstrap, load, seconds)
+      turns.push([{ to: "a bare copier's producer", replicas, partitions: 1, flush }, turn])
+    }
+    const disk = { to: 'the disk alone', replicas, partitions: 1, flush: 'synced' }
+    turns.push([disk, () => pacedSyncerDelays(replicas, load, seconds)])
+    const seen = await inTurns(rounds, Object.fromEntries(turns.map(([, turn], n) => [n, turn])))
+    return turns.map(([work], n) => ({ ...work, ...delayColumns(seen[n] ?? []) }))
+  } finally {
+    for (const copier of copiers) await copier.stop()
   }
-  const disk = { to: 'the disk alone', replicas, partitions: 1, flush: 'synced' }
-  take(disk, () => pacedSyncerDelays(replicas, load, seconds))
-  const seen = await inTurns(rounds, turns)
-  for (const copier of copiers) await copier.stop()
-  return works.map((work, n) => ({ ...work, ...delayColumns(seen[`${n}`] ?? []) }))
 }

@@ -16,15 +16,15 @@ const freeBytesMin = 400e6
 let folder = ''
 let files = 0
 
-/** From now on `settle` keeps memory full; a minute or two for the first time. */
+/** From now on `settleMachine` keeps memory full: a minute or two for the first time. */
 export function keepMemoryFull(): void {
-  folder ||= mkdtempSync(join(tmpdir(), 'lograft-bench-fill-'))
+  if (folder !== '') return
+  folder = mkdtempSync(join(tmpdir(), 'lograft-bench-fill-'))
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  settle()
 }
 
 /** What was written before is on the disk, and what was deleted is replaced: neither slows anybody down who comes next. */
-export function settle(): void {
+export function settleMachine(): void {
   execFileSync('sync')
   if (folder !== '') fillPageCache()
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import Table from 'cli-table3'
-import { keepMemoryFull, settle } from './page-cache.ts'
+import { keepMemoryFull, settleMachine } from './page-cache.ts'
 import { writeReport } from './plots/write.ts'
 
 export type Row = Readonly<Record<string, string | number>>
@@ -28,7 +28,7 @@ export async function report(
     throw new Error(`there is no suite '${unknown}': ${Object.keys(suites).join(', ')}`)
   if (!quick) keepMemoryFull()
   for (const name of wanted) {
-    settle()
+    settleMachine()
     process.stderr.write(`${name} ...\n`)
     const rows = (await suites[name]?.({ isQuick: quick })) ?? []
     process.stdout.write(`${name}\n${tableOf(rows)}\n\n`)

@@ -1,5 +1,6 @@
 /** Batches of 1 KiB records at a fixed rate, which the broker holds easily: how long they take. */
 import { availableParallelism } from 'node:os'
+import type { RecordableHistogram } from 'node:perf_hooks'
 import type { LoadConnection } from './connection.ts'
 import { type Delays, delaysOf } from './delays.ts'
 import { endToEnd } from './end-to-end.ts'
@@ -21,8 +22,8 @@ export interface Paced {
 const recordBytes = 1024
 const topic = 'paced'
 
-/** Of `seconds` of it, from a server that takes what a broker takes, and has the topic if it needs one. */
-export async function copyDelays(
+/** The same from a bare copier, which has no topics. */
+export async function copiedDelays(
   bootstrap: string,
   { batchBytes, perSecond }: Pick<Paced, 'batchBytes' | 'perSecond'>,
   seconds: number,
@@ -30,8 +31,7 @@ export async function copyDelays(
   const batch = payload(recordBytes, batchBytes)
   const load = { bootstrap, topic, partitions: 1, connections: 1, acks: -1, payload: batch } as const
   const intervalMs = 1000 / perSecond
-  await produceLatency({ ...load, intervalMs, count: perSecond })
-  return delaysOf(await produceLatency({ ...load, intervalMs, count: perSecond * seconds }))
+  return await afterASecond(perSecond, seconds, (count) => produceLatency({ ...load, intervalMs, count }))
 }
 
 /** acks=all; to a topic of its own, which is gone afterwards. The first second does not count. */
@@ -45,8 +45,17 @@ export async function pacedDelays(control: LoadConnection, wanted: Paced, second
   const isPatient = replicas >= availableParallelism()
   const rate = { intervalMs: 1000 / perSecond, isPatient, connections: partitions }
   const run = to === 'consumer' ? endToEnd : produceLatency
-  await run({ ...load, ...rate, count: perSecond })
-  const histogram = await run({ ...load, ...rate, count: perSecond * seconds })
+  const delays = await afterASecond(perSecond, seconds, (count) => run({ ...load, ...rate, count }))
   await dropTopic(control, topic)
-  return delaysOf(histogram)
+  return delays
+}
+
+/** Of `seconds` of a load; one second before them does not count. */
+async function afterASecond(
+  perSecond: number,
+  seconds: number,
+  run: (count: number) => Promise<RecordableHistogram>,
+): Promise<Delays> {
+  await run(perSecond)
+  return delaysOf(await run(perSecond * seconds))
 }

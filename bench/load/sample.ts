@@ -1,5 +1,5 @@
 /** What a piece of load showed, and the middle of several. */
-import { settle } from '../page-cache.ts'
+import { settleMachine } from '../page-cache.ts'
 import { median } from '../statistics.ts'
 import { cpuOf, cpuSecondsOf } from '../usage.ts'
 import type { Throughput } from './produce.ts'
@@ -40,7 +40,7 @@ export async function inTurns<Name extends string, S extends object>(
   const seen = Object.fromEntries(names.map((name) => [name, [] as S[]])) as Record<Name, S[]>
   for (let round = 0; round <= rounds; round++) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
-      settle()
+      settleMachine()
       const sample = await contestants[name]()
       if (round > 0) seen[name].push(sample)
     }
